@@ -1,0 +1,25 @@
+"Packaging for fastgroundup: every value comes from settings.ini."
+from configparser import ConfigParser
+from pathlib import Path
+import shlex
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+parser = ConfigParser(delimiters=['='])
+parser.read(here/'settings.ini', encoding='utf-8')
+cfg = parser['DEFAULT']
+lib = cfg['lib_name']
+
+setup(
+    name=lib, version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'], license=cfg['license'],
+    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'],
+    classifiers=[f"Intended Audience :: {cfg['audience']}", f"Natural Language :: {cfg['language']}"],
+    long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
+    python_requires=f">={cfg['min_python']}",
+    packages=find_packages(include=[lib, f'{lib}.*']), include_package_data=False,
+    package_data={lib: shlex.split(cfg['package_data'])},
+    install_requires=shlex.split(cfg['requirements']),
+    extras_require={'dev': shlex.split(cfg['dev_requirements'])},
+    entry_points={'console_scripts': shlex.split(cfg['console_scripts']), 'nbdev': [f'{lib}={lib}._modidx:d']},
+    zip_safe=False,
+)
