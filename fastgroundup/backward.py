@@ -20,10 +20,10 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
     "Draw a chain of `tensors` (round boxes), `ops` (ellipses) and their parameters (square boxes), and the way `back` under it"
     import matplotlib.pyplot as plt
     blue, orange, ink = '#0072B2', '#B34700', '#222222'
-    n, low = len(tensors), -1.5 if back else -0.55
-    fig,ax = plt.subplots(figsize=(max(5, 1.9*n), (1.6-low)*0.85), layout='none')
+    n, low, high = len(tensors), -1.45 if back else -0.6, 1.55 if any(params for _,params in ops) else 0.45
+    fig,ax = plt.subplots(figsize=(max(4, 1.55*n), (high-low)*0.8), layout='none')
     fig.subplots_adjust(0, 0, 1, 1)
-    ax.set(xlim=(-0.6, 2*n-1.4), ylim=(low, 1.6))
+    ax.set(xlim=(-0.6, 2*n-1.4), ylim=(low, high))
     ax.axis('off')
     def box(x, y, s, style, edge=ink, face='white', **kw):
         t = ax.text(x, y, s, ha='center', va='center', color=edge, bbox=dict(boxstyle=style, fc=face, ec=edge, lw=1.2), **kw)
@@ -32,7 +32,7 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
         ax.annotate('', b, a, zorder=4, arrowprops=dict(arrowstyle='-|>', color=color, lw=1.2, shrinkA=2, shrinkB=2,
                                                         patchA=patches[0], patchB=patches[1], **kw))
     boxes = [box(2*i, 0, name, 'round,pad=0.4', blue, '#E8F1F8', weight='bold') for i,(name,_) in enumerate(tensors)]
-    for i,(_,shape) in enumerate(tensors): ax.text(2*i, -0.45, shape, ha='center', va='center', fontsize=8.5, color=ink)
+    for i,(_,shape) in enumerate(tensors): ax.text(2*i, -0.45, shape, ha='center', va='center', fontsize=9, color=ink)
     for i,(name,params) in enumerate(ops):
         op = box(2*i+1, 0, name, 'ellipse,pad=0.3')
         arrow((2*i,0), (2*i+1,0), (boxes[i],op))
@@ -58,7 +58,9 @@ def print_derivatives(func, # name of the function: a sympy `Function` applied t
                       *variables, # symbols, or a `Matrix` of symbols
                      ) -> list: # the derivative with respect to each variable, of that variable's shape
     "Show `func = expr` and its partial derivative with respect to each of `variables`"
+    from functools import partial
     from sympy import MatrixBase, latex, simplify
+    latex = partial(latex, mul_symbol='dot')
     def plain(e): return str(e.tolist() if isinstance(e, MatrixBase) else e)
     name = getattr(func, 'name', str(func))
     _show(f'{latex(func)} = {latex(expr)}', f"{name}({', '.join(map(plain, func.args))}) = {expr}" if func.args else f'{name} = {expr}')
@@ -76,27 +78,32 @@ def add_grad(t:Tensor, # any shape
     g = getattr(t, 'g', None)
     t.g = value if g is None else g + value
 
+# %% ../nbs/02_backward.ipynb #a77a80ba
 def zero_grad(*tensors):
     "Forget the gradients of `tensors`: a new pass starts fresh"
     for t in tensors: t.g = None
 
 # %% ../nbs/02_backward.ipynb #ba3ad68a
-rtols = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-
 def rel_error(actual:Tensor, # any shape
-              expected:Tensor, # of the same shape
-             ) -> float: # 0 where both are equal; inf where only `expected` is all zero
+              expected:Tensor, # what it should be
+             ) -> float: # 0 where the two are equal; inf where only `expected` is all zero, or the shapes differ
     "Norm of the difference over the norm of `expected`, in float64"
+    if actual.shape != expected.shape: return math.inf
     error, size = (torch.linalg.vector_norm(t, dtype=torch.float64).item() for t in (actual - expected, expected))
     return error/size if size else math.inf if error else 0.
 
+# %% ../nbs/02_backward.ipynb #eb597e37
+rtols = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+
 def test_grad(actual:Tensor, # the gradient to test
               expected:Tensor, # what it should be, of the same shape
-              rtol:float=None, # largest relative error; None: by dtype, 1e-12 float64, 1e-5 float32, 1e-2 float16, 5e-2 bfloat16
+              rtol:float=None, # largest relative error; None: that of the coarser dtype in `rtols`
              ):
     "`AssertionError` unless `actual` has `expected`'s shape and is within `rtol` of it in relative error"
     if actual is None: raise AssertionError(f'no gradient; wanted one of shape {tuple(expected.shape)}')
-    if actual.shape != expected.shape: raise AssertionError(f'gradient of shape {tuple(actual.shape)}; wanted {tuple(expected.shape)}')
+    if actual.shape != expected.shape:
+        raise AssertionError(f'gradient of shape {tuple(actual.shape)}; wanted {tuple(expected.shape)}')
+    if not actual.is_floating_point(): raise AssertionError(f'gradient of dtype {actual.dtype}; wanted {expected.dtype}')
     if rtol is None: rtol = max(rtols[t.dtype] for t in (actual, expected))
     error = rel_error(actual, expected)
     if error <= rtol: return

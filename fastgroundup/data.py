@@ -94,6 +94,7 @@ class Mnist(NamedTuple):
     x_valid:Tensor
     y_valid:Tensor
 
+# %% ../nbs/00_data.ipynb #02d8c573
 def _images_labels(path, part):
     "Images and labels of `part`, 'train' or 't10k', from `path`"
     path = Path(str(files('fastgroundup')/'mnist') if path is None else path)
@@ -117,6 +118,7 @@ def load_mnist(path:str|Path=None, # a folder of IDX files, or the lesson's `mni
     if not 0 < n_train < len(x): raise ValueError(f'n_train={n_train} of {len(x)} images; wanted 1 to {len(x)-1}')
     return Mnist(x[:n_train], y[:n_train], x[n_train:], y[n_train:])
 
+# %% ../nbs/00_data.ipynb #e0b4e9f1
 def load_mnist_test(path:str|Path=None, # as in `load_mnist`
                    ) -> tuple: # (x, y): float32 (10000, 784), int64 (10000,)
     "Load MNIST's test images, for the very end"
@@ -127,6 +129,7 @@ def mean_std(x:Tensor): # (mean, standard deviation), two scalars of x's dtype
     "Mean and standard deviation of all entries of `x`"
     return x.mean(), x.std()
 
+# %% ../nbs/00_data.ipynb #56e485a7
 def normalize(x:Tensor, # any shape
               mean, # scalar to take away
               std, # scalar to divide by, above 0

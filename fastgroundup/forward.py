@@ -101,6 +101,7 @@ def as_target(output:Tensor, # (n, k) or (n,)
                          'wanted the same rows and as many entries, such as (n, 1) and (n,)')
     return targ.reshape(output.shape)
 
+# %% ../nbs/01_forward.ipynb #d372a08c
 def mse(output:Tensor, # (n, k) or (n,)
         targ:Tensor, # as many rows and as many entries: (n, k), or (n,) for (n, 1)
        ) -> Tensor: # scalar

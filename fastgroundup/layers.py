@@ -51,10 +51,10 @@ class Module:
     def modules(self):
         "This module and all inside it, outermost first; `ValueError` where one stands in two places"
         found = [self] + [m for _,v in self._parts() if isinstance(v, Module) for m in v.modules()]
-        for i,m in enumerate(found):
-            if any(m is n for n in found[:i]):
-                raise ValueError(f'one {type(m).__name__} object stands in two places, and would remember only one of its calls; '
-                                 'wanted an object for each place (which may share their parameters)')
+        if len({id(m) for m in found}) < len(found):
+            name = next(type(m).__name__ for i,m in enumerate(found) if any(m is n for n in found[:i]))
+            raise ValueError(f'one {name} object stands in two places, and would remember only one of its calls; '
+                             'wanted an object for each place (which may share their parameters)')
         return found
 
     def named_params(self):
@@ -82,11 +82,13 @@ class Lin(Module):
     def forward(self, inp): return lin(inp, self.w, self.b)
     def bwd(self, out, inp): lin_grad(inp, out, self.w, self.b, self.input_grad)
 
+# %% ../nbs/03_refactor.ipynb #c3d52883
 class Relu(Module):
     "Rectified linear unit, `max(inp, 0)`: inp of any shape"
     def forward(self, inp): return relu(inp)
     def bwd(self, out, inp): relu_grad(inp, out)
 
+# %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
     "Mean squared error, a scalar: inp `(n, k)` or `(n,)`, targ as many rows and as many entries"
     def forward(self, inp, targ): return mse(inp, targ)
