@@ -37,12 +37,13 @@ def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
         except (OSError, EOFError, zlib.error) as e:
             raise ValueError(f'{path}: damaged gzip data ({e}); wanted the whole file') from None
     if len(data) < 4 or data[:3] != b'\0\0\x08':
-        raise ValueError(f'{path}: begins with the bytes {data[:4].hex(" ") or "(none)"}; wanted 00 00 08, an IDX file of unsigned bytes')
+        raise ValueError(f'{path}: begins with the bytes {data[:4].hex(" ") or "(none)"}; '
+                         'wanted 00 00 08, an IDX file of unsigned bytes')
     start = 4 + 4*data[3]
-    if len(data) < start: raise ValueError(f'{path}: {len(data)} bytes; wanted {start} for the header of {data[3]} axes')
     shape = [int.from_bytes(c, 'big') for c in chunks(data[4:start], 4)]
-    if len(data) != start + math.prod(shape):
-        raise ValueError(f'{path}: {len(data)} bytes; wanted {start + math.prod(shape)} for the shape {shape} in its header')
+    size = start + math.prod(shape)
+    if len(data) < start: raise ValueError(f'{path}: {len(data)} bytes; wanted a header of {start}, for {data[3]} axes')
+    if len(data) != size: raise ValueError(f'{path}: {len(data)} bytes; wanted {size}, for the shape {shape} it gives')
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:].view(shape)
 
 # %% ../nbs/00_data.ipynb #f5f11069
@@ -53,12 +54,12 @@ def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
                ): # matplotlib Figure
     "Draw `images` in rows of `ncols`, each on its own scale of greys"
     import matplotlib.pyplot as plt
-    if images.ndim == 2:
-        h = math.isqrt(images.shape[1])
-        if h*h != images.shape[1]: raise ValueError(f'images of {images.shape[1]} pixels; wanted a square number, or shape (n, h, w)')
-        images = images.view(-1, h, h)
-    if images.ndim != 3 or not len(images): raise ValueError(f'images of shape {tuple(images.shape)}; wanted (n, h, w) or (n, h*h), n at least 1')
-    if titles is not None and len(titles) != len(images): raise ValueError(f'{len(titles)} titles for {len(images)} images')
+    shape, h = tuple(images.shape), math.isqrt(images.shape[-1])
+    if images.ndim == 2 and h*h == shape[1]: images = images.reshape(-1, h, h)
+    if images.ndim != 3 or not len(images):
+        raise ValueError(f'images of shape {shape}; wanted (n, h, w) or (n, h*h), n at least 1')
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f'{len(titles)} titles; wanted one for each of {len(images)} images')
     nrows = math.ceil(len(images)/ncols)
     fig,axs = plt.subplots(nrows, ncols, figsize=(ncols*size, nrows*(size + 0.25*(titles is not None))), squeeze=False)
     for ax in axs.flat: ax.axis('off')
@@ -102,15 +103,17 @@ def _images_labels(path, part):
         train, valid, test = _read_pickle(path)
         x,y = test if part == 't10k' else map(torch.cat, zip(train, valid))
     else:
-        if not path.is_dir(): raise FileNotFoundError(f'{path}: no such folder; wanted a folder of IDX files, or a .pkl.gz')
+        if not path.is_dir():
+            raise FileNotFoundError(f'{path}: no such folder; wanted a folder of IDX files, or a .pkl.gz')
         names = [f'{part}-images-idx3-ubyte', f'{part}-labels-idx1-ubyte']
         x,y = (read_idx(path/n if (path/n).exists() else path/f'{n}.gz') for n in names)
         x = x.flatten(1).float().div_(256)
     if y.ndim != 1 or len(x) != len(y):
-        raise ValueError(f'{path}: {part} images {tuple(x.shape)} and labels {tuple(y.shape)}; wanted one label for each image')
+        raise ValueError(f'{path}: {part} images {tuple(x.shape)} and labels {tuple(y.shape)}; '
+                         'wanted one label for each image')
     return x.float(), y.long()
 
-def load_mnist(path:str|Path=None, # a folder of IDX files, or the lesson's `mnist.pkl.gz`; None: the copy in the package
+def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist.pkl.gz`; None: the package's copy
                n_train:int=50_000, # how many of the 60,000 train; the others validate
               ) -> Mnist: # (x_train, y_train, x_valid, y_valid)
     "Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged"
@@ -142,7 +145,8 @@ def normalize(x:Tensor, # any shape
 def _show_progress(blocks, block_size, total):
     "Print how far a download has come, on one line of a terminal"
     done = blocks*block_size
-    sys.stderr.write(f'\r{done/1e6:8.1f} MB' + (f' of {total/1e6:.1f}' if total > 0 else '') + ('\n' if total > 0 and done >= total else ''))
+    sys.stderr.write(f'\r{done/1e6:8.1f} MB')
+    if total > 0: sys.stderr.write(f' of {total/1e6:.1f}' + ('\n' if done >= total else ''))
 
 def download(url:str, # an https address (http only from this machine itself)
              dest:str|Path, # the file to write; its folder is made if it is not there
@@ -159,7 +163,8 @@ def download(url:str, # an https address (http only from this machine itself)
     part = dest.with_name(f'{dest.name}.{os.getpid()}.part')
     try:
         urlretrieve(url, part, _show_progress if sys.stderr.isatty() else None)
-        if sha256 and digest(part) != sha256.lower(): raise ValueError(f'{url}: SHA-256 {digest(part)}; wanted {sha256}')
+        if sha256 and digest(part) != sha256.lower():
+            raise ValueError(f'{url}: SHA-256 {digest(part)}; wanted {sha256}')
         os.replace(part, dest)
     except (OSError, HTTPException) as e: raise OSError(f'{url}: {e}; {dest} was not written') from e
     finally: part.unlink(missing_ok=True)

@@ -64,12 +64,14 @@ def fastgroundup_check(seed:int=42, # seed of the weights
     print(f'loss   {loss:.2f} by hand, {loss_a:.2f} by autograd\n')
     print(f'{"gradient":10}{"shape":16}{"largest entry":>14}{"relative error":>17}   verdict')
     for name,t,e in zip(names, ours, errors):
-        print(f'{name+".g":10}{str(tuple(t.shape)):16}{t.g.abs().max():14.4g}{f"{e:.1e}" if e else "0":>17}   {"agrees" if e <= rtol else "WRONG"}')
+        error, verdict = f'{e:.1e}' if e else '0', 'agrees' if e <= rtol else 'WRONG'
+        print(f'{name+".g":10}{str(tuple(t.shape)):16}{t.g.abs().max():14.4g}{error:>17}   {verdict}')
     print(f'\n{good} of 5 gradients agree with autograd, to a relative error of {rtol:.0e}')
 
     times = [(_seconds(by_hand, device), _seconds(by_autograd, device)) for _ in range(7)]
     hand,auto = (statistics.median(t)*1e3 for t in zip(*times))
-    print(f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd: {hand/auto:.2f} of its time (medians of 7, in turn)')
+    print(f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd: '
+          f'{hand/auto:.2f} of its time (medians of 7, in turn)')
     return 0 if good == 5 and rel_error(loss, loss_a) <= rtol else 1
 
 # %% ../nbs/04_gradcheck.ipynb #5b5000d3

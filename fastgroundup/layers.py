@@ -30,12 +30,11 @@ class Module:
     def backward(self):
         "One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss"
         name = type(self).__name__
-        if self.out is None: raise RuntimeError(f'{name}.backward() before {name} was called; call it on its inputs first')
-        g = getattr(self.out, 'g', None)
+        if self.out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
+        g, shape = getattr(self.out, 'g', None), tuple(self.out.shape)
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
-        if g is None or g.shape != self.out.shape:
-            raise ValueError(f'{name}: out.g is {g if g is None else tuple(g.shape)} for an output of shape {tuple(self.out.shape)}; '
-                             'set it to the gradient of your loss')
+        if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted the gradient of a loss')
+        if g.shape != shape: raise ValueError(f'{name}: out.g of shape {tuple(g.shape)}; wanted the output\'s {shape}')
         held = [t for m in self.modules() for t in (m.out, *m.args)]
         zero_grad(*self.params(), *(t for t in held if isinstance(t, Tensor)))
         self.out.g = g
@@ -108,7 +107,9 @@ class Model(Module):
     def bwd(self, out, x, targ):
         for l in reversed([*self.layers, self.loss]): l.bwd(l.out, *l.args)
 
-    def backward(self, input_grad:bool=True): # input_grad: whether to leave a gradient on x, which training does not need
+    def backward(self,
+                 input_grad:bool=True # whether to leave a gradient on x, which training has no use for
+                ):
         "One pass: `.g` on every parameter, on every tensor between the layers, and on x"
         if not self.layers or input_grad: return super().backward()
         self.layers[0].input_grad = False
