@@ -40,7 +40,7 @@ def print_derivatives(func, # name of the function: a sympy `Function` applied t
 def add_grad(t:Tensor, # any shape
              value:Tensor, # of t's shape: one use's share of the gradient of the loss with respect to `t`
             ):
-    "Add `value` to `t.g`; `ValueError` where it has not `t`'s shape"
+    "Add `value` to `t.g`; `ValueError` where it does not have `t`'s shape"
     if value.shape != t.shape:
         raise ValueError(f'gradient of shape {tuple(value.shape)} for a tensor of shape {tuple(t.shape)}; '
                          'wanted the same shape')

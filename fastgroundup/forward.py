@@ -132,7 +132,7 @@ def as_target(output:Tensor, # (n, k) or (n,)
               targ:Tensor, # as many rows and as many entries
              ) -> Tensor: # of output's shape
     "`targ` in `output`'s shape; `ValueError` for a pair that would broadcast"
-    if output.shape[:1] != targ.shape[:1] or output.numel() != targ.numel():
+    if output.shape[:1] != targ.shape[:1] or output.numel() != targ.numel() or max(output.ndim, targ.ndim) > 2:
         raise ValueError(f'output of shape {tuple(output.shape)} and target of shape {tuple(targ.shape)}; '
                          'wanted the same rows and as many entries, such as (n, 1) and (n,)')
     return targ.reshape(output.shape)

@@ -35,7 +35,7 @@ class Module:
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
         if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted the gradient of a loss')
         if g.shape != shape: raise ValueError(f'{name}: out.g of shape {tuple(g.shape)}; wanted the output\'s {shape}')
-        held = [t for m in self.modules() for t in (m.out, *m.args)]
+        held = [t for m in self.named_modules().values() for t in (m.out, *m.args)]
         zero_grad(*self.params(), *(t for t in held if isinstance(t, Tensor)))
         self.out.g = g
         self.bwd(self.out, *self.args)
@@ -47,13 +47,16 @@ class Module:
             if isinstance(v, (list, tuple)): yield from ((f'{k}.{i}', u) for i,u in enumerate(v))
             else: yield k, v
 
-    def modules(self):
-        "This module and all inside it, outermost first; `ValueError` where one stands in two places"
-        found = [self] + [m for _,v in self._parts() if isinstance(v, Module) for m in v.modules()]
-        if len({id(m) for m in found}) < len(found):
-            name = next(type(m).__name__ for i,m in enumerate(found) if any(m is n for n in found[:i]))
-            raise ValueError(f'one {name} object stands in two places, and would remember only one of its calls; '
-                             'wanted an object for each place (which may share their parameters)')
+    def named_modules(self):
+        "`{name: module}` of this module, named '', and all inside it; `ValueError` where one stands in two places"
+        found = {'': self}
+        for k,v in self._parts():
+            if isinstance(v, Module): found |= {f'{k}.{n}'.rstrip('.'): m for n,m in v.named_modules().items()}
+        places = {}
+        for name,m in found.items():
+            first = places.setdefault(id(m), name)
+            if first != name: raise ValueError(f'one {type(m).__name__} object stands at {first} and at {name}, and would remember '
+                                               'only one of its calls; wanted two objects, which may share parameters')
         return found
 
     def named_params(self):
@@ -98,7 +101,7 @@ class Model(Module):
     "`layers`, one after the other, and a `loss` at the end: `model(x, targ)` is the loss"
     def __init__(self, layers, loss):
         self.layers, self.loss = list(layers), loss
-        self.modules()
+        self.named_modules()
 
     def forward(self, x, targ):
         for l in self.layers: x = l(x)
@@ -118,6 +121,10 @@ class Model(Module):
         self.args[0].g = None
 
     def predict(self, x):
-        "What the layers make of `x`, without the loss; nothing is remembered"
-        for l in self.layers: x = l.forward(x)
-        return x
+        "What the layers make of `x`, without the loss; what they remember of the last call stays as it was"
+        kept = [(m, m.args, m.out) for m in self.named_modules().values()]
+        try:
+            for l in self.layers: x = l(x)
+            return x
+        finally:
+            for m,args,out in kept: m.args, m.out = args, out
