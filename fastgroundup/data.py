@@ -6,13 +6,13 @@
 __all__ = ['chunks', 'read_idx', 'show_images', 'Mnist', 'load_mnist', 'load_mnist_test', 'mean_std', 'normalize', 'download']
 
 # %% ../nbs/00_data.ipynb #2e1d035f
-import gzip, hashlib, math, os, pickle, sys, zlib
+import gzip, hashlib, math, os, pickle, re, sys, tempfile, zlib
 from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import urlretrieve
+from urllib.request import HTTPRedirectHandler, build_opener
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
             ) -> Tensor: # uint8, of the shape that the header gives
     "Read one IDX file; `ValueError` where it is damaged or is something else"
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted an IDX file')
+    if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted an IDX file, gzipped or not')
     data = path.read_bytes()
     if data[:2] == b'\x1f\x8b':
         try: data = gzip.decompress(data)
@@ -54,7 +54,8 @@ def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
                ): # matplotlib Figure
     "Draw `images` in rows of `ncols`, each on its own scale of greys"
     import matplotlib.pyplot as plt
-    shape, h = tuple(images.shape), math.isqrt(images.shape[-1])
+    images, shape, h = images.detach().cpu().float(), tuple(images.shape), math.isqrt(images.shape[-1])
+    if isinstance(titles, Tensor): titles = titles.tolist()
     if images.ndim == 2 and h*h == shape[1]: images = images.reshape(-1, h, h)
     if images.ndim != 3 or not len(images):
         raise ValueError(f'images of shape {shape}; wanted (n, h, w) or (n, h*h), n at least 1')
@@ -63,29 +64,54 @@ def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
     nrows = math.ceil(len(images)/ncols)
     fig,axs = plt.subplots(nrows, ncols, figsize=(ncols*size, nrows*(size + 0.25*(titles is not None))), squeeze=False)
     for ax in axs.flat: ax.axis('off')
-    for i,(ax,im) in enumerate(zip(axs.flat, images.cpu().float())):
+    for i,(ax,im) in enumerate(zip(axs.flat, images)):
         ax.imshow(im, cmap='gray_r')
         if titles is not None: ax.set_title(titles[i], fontsize=9)
     plt.close(fig)
     return fig
 
 # %% ../nbs/00_data.ipynb #6f57beab
+class _Dtype:
+    "The dtype of an array, as its pickle describes it"
+    def __init__(self, code, *_): self.code, self.order = code, '|'
+    def __setstate__(self, state): self.order = state[1]
+
+class _Array:
+    "An array, as its pickle describes it"
+    def __init__(self, data=b'', dtype=None, shape=(), order='C'): self.data, self.dtype, self.shape, self.order = data, dtype, shape, order
+    def __setstate__(self, state): _, self.shape, self.dtype, self.order, self.data = state
+
+    def tensor(self):
+        "The array as a tensor; `ValueError` where it is not a plain array of numbers"
+        code, order = str(getattr(self.dtype, 'code', None)), getattr(self.dtype, 'order', None)
+        kinds = {'f4': torch.float32, 'f8': torch.float64, 'i4': torch.int32, 'i8': torch.int64, 'u1': torch.uint8}
+        if code not in kinds or order not in ('<', '|', '=') or self.order not in (False, 0, 'C'):
+            raise ValueError(f'an array of dtype {order}{code}, order {self.order}')
+        data = self.data.encode('latin1') if isinstance(self.data, str) else bytes(self.data)
+        return torch.frombuffer(bytearray(data), dtype=kinds[code]).view(self.shape)
+
 class _ArraysOnly(pickle.Unpickler):
-    "An unpickler that admits numpy arrays and nothing else"
-    names = {'numpy.ndarray', 'numpy.dtype', '_codecs.encode', 'numpy.core.multiarray._reconstruct',
-             'numpy._core.multiarray._reconstruct', 'numpy._core.numeric._frombuffer'}
+    "An unpickler that knows arrays of numbers and nothing else, and runs no code but its own"
     def find_class(self, module, name):
-        if f'{module}.{name}' not in self.names: raise pickle.UnpicklingError(f'it asks for {module}.{name}')
-        return super().find_class(module, name)
+        known = {'numpy.dtype': _Dtype, 'numpy.ndarray': 'ndarray', '_codecs.encode': lambda text, encoding: text.encode('latin1'),
+                 'multiarray._reconstruct': lambda *_: _Array(), 'numeric._frombuffer': lambda *args: _Array(*args)}
+        path = re.sub(r'^numpy\._?core\.', '', f'{module}.{name}')
+        if path not in known: raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+        return known[path]
 
 def _read_pickle(path):
     "The lesson's pickle: train, valid and test, each a pair of images `(n, 784)` and labels `(n,)`"
+    if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted a gzipped pickle')
     try:
         with gzip.open(path) as f: parts = _ArraysOnly(f, encoding='latin1').load()
-        return [(torch.tensor(x), torch.tensor(y)) for x,y in parts]
+        train, valid, test = ([a.tensor() for a in pair] for pair in parts)
+        for x,y in (train, valid, test):
+            if x.ndim != 2 or y.shape != x.shape[:1] or not x.is_floating_point() or y.is_floating_point():
+                raise ValueError(f'images {tuple(x.shape)} {x.dtype} with labels {tuple(y.shape)} {y.dtype}')
+        return train, valid, test
     except Exception as e:
-        if isinstance(e, FileNotFoundError): raise FileNotFoundError(f'{path}: no such file') from None
-        raise ValueError(f'{path}: {e}; wanted a gzipped pickle of three pairs of numpy arrays') from None
+        why = ' '.join(str(e).split())
+        raise ValueError(f'{path}: {why}; wanted a gzipped pickle of three pairs of images (n, 784) and labels (n,)') from None
 
 # %% ../nbs/00_data.ipynb #5bf7daa8
 class Mnist(NamedTuple):
@@ -104,11 +130,11 @@ def _images_labels(path, part):
         x,y = test if part == 't10k' else map(torch.cat, zip(train, valid))
     else:
         if not path.is_dir():
-            raise FileNotFoundError(f'{path}: no such folder; wanted a folder of IDX files, or a .pkl.gz')
+            raise FileNotFoundError(f'{path}: not a folder; wanted a folder of IDX files, or a .pkl.gz')
         names = [f'{part}-images-idx3-ubyte', f'{part}-labels-idx1-ubyte']
         x,y = (read_idx(path/n if (path/n).exists() else path/f'{n}.gz') for n in names)
-        x = x.flatten(1).float().div_(256)
-    if y.ndim != 1 or len(x) != len(y):
+        if x.ndim == 3: x = x.flatten(1).float().div_(256)
+    if (x.ndim, y.ndim) != (2, 1) or len(x) != len(y):
         raise ValueError(f'{path}: {part} images {tuple(x.shape)} and labels {tuple(y.shape)}; '
                          'wanted one label for each image')
     return x.float(), y.long()
@@ -118,7 +144,8 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
               ) -> Mnist: # (x_train, y_train, x_valid, y_valid)
     "Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged"
     x,y = _images_labels(path, 'train')
-    if not 0 < n_train < len(x): raise ValueError(f'n_train={n_train} of {len(x)} images; wanted 1 to {len(x)-1}')
+    if not 0 < n_train < len(x):
+        raise ValueError(f'n_train={n_train} of {len(x)} images{f" in {path}" if path else ""}; wanted at least 1 and fewer than all')
     return Mnist(x[:n_train], y[:n_train], x[n_train:], y[n_train:])
 
 # %% ../nbs/00_data.ipynb #e0b4e9f1
@@ -142,30 +169,50 @@ def normalize(x:Tensor, # any shape
     return (x - mean) / std
 
 # %% ../nbs/00_data.ipynb #4c739394
-def _show_progress(blocks, block_size, total):
-    "Print how far a download has come, on one line of a terminal"
-    done = blocks*block_size
-    sys.stderr.write(f'\r{done/1e6:8.1f} MB')
-    if total > 0: sys.stderr.write(f' of {total/1e6:.1f}' + ('\n' if done >= total else ''))
+def _refuse_url(url):
+    "`ValueError` for an address that is neither https nor on this machine"
+    try: scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError: scheme = host = None
+    if scheme != 'https' and (scheme, host) not in (('http', 'localhost'), ('http', '127.0.0.1')):
+        raise ValueError(f'{url!r}; wanted an https address')
 
+class _CheckedRedirects(HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        _refuse_url(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+def _show_progress(done, total):
+    "Print how far a download has come, on one line of a terminal"
+    sys.stderr.write(f'\r{done/1e6:8.1f} MB')
+    if total: sys.stderr.write(f' of {total/1e6:.1f}' + ('\n' if done >= total else ''))
+
+# %% ../nbs/00_data.ipynb #d5a5635c
 def download(url:str, # an https address (http only from this machine itself)
              dest:str|Path, # the file to write; its folder is made if it is not there
-             sha256:str=None, # the file's SHA-256 in hexadecimal, where it is known
+             sha256:str=None, # the file's SHA-256, 64 hexadecimal digits, where it is known
+             timeout:float=30, # seconds to wait for an answer
             ) -> Path: # `dest`
     "Download `url` to `dest`, whole and checked or not at all; a file that has `sha256` already is left as it is"
-    parts, dest = urlsplit(url), Path(dest)
-    if parts.scheme != 'https' and (parts.scheme, parts.hostname) not in (('http','localhost'), ('http','127.0.0.1')):
-        raise ValueError(f'{url}: wanted an https address')
+    _refuse_url(url)
+    dest, digest = Path(dest), hashlib.sha256()
+    if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):
+        raise ValueError(f'sha256={sha256!r}; wanted 64 hexadecimal digits')
     if dest.is_dir(): raise ValueError(f'{dest} is a folder; wanted the name of a file')
-    def digest(path): return hashlib.sha256(path.read_bytes()).hexdigest()
-    if sha256 and dest.exists() and digest(dest) == sha256.lower(): return dest
+    if sha256 and dest.exists() and hashlib.sha256(dest.read_bytes()).hexdigest() == sha256.lower(): return dest
     dest.parent.mkdir(parents=True, exist_ok=True)
-    part = dest.with_name(f'{dest.name}.{os.getpid()}.part')
+    handle, part = tempfile.mkstemp(dir=dest.parent, prefix=f'{dest.name}.', suffix='.part')
     try:
-        urlretrieve(url, part, _show_progress if sys.stderr.isatty() else None)
-        if sha256 and digest(part) != sha256.lower():
-            raise ValueError(f'{url}: SHA-256 {digest(part)}; wanted {sha256}')
+        with open(handle, 'wb') as f, build_opener(_CheckedRedirects).open(url, timeout=timeout) as answer:
+            total = int(answer.headers.get('Content-Length') or 0)
+            while block := answer.read(1 << 16):
+                f.write(block)
+                digest.update(block)
+                if sys.stderr.isatty(): _show_progress(f.tell(), total)
+            if total and f.tell() != total: raise OSError(f'it sent {f.tell()} of {total} bytes')
+        if sha256 and digest.hexdigest() != sha256.lower():
+            raise ValueError(f'{url}: SHA-256 {digest.hexdigest()}; wanted {sha256}')
+        os.chmod(part, 0o644)
         os.replace(part, dest)
-    except (OSError, HTTPException) as e: raise OSError(f'{url}: {e}; {dest} was not written') from e
-    finally: part.unlink(missing_ok=True)
+    except (OSError, HTTPException) as e: raise OSError(f"{url}: {' '.join(str(e).split())}; {dest} was not written") from e
+    finally: Path(part).unlink(missing_ok=True)
     return dest

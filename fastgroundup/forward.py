@@ -16,6 +16,7 @@ def _sizes(a, b):
     "`(n, k, m)` of `a` `(n, k)` and `b` `(k, m)`"
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f'shapes {tuple(a.shape)} and {tuple(b.shape)}; wanted (n, k) and (k, m)')
+    if a.dtype != b.dtype: raise ValueError(f'dtypes {a.dtype} and {b.dtype}; wanted one dtype')
     return *a.shape, b.shape[1]
 
 # %% ../nbs/01_forward.ipynb #42fca781
@@ -70,7 +71,8 @@ def lin(x:Tensor, # (n, n_in) inputs
         b:Tensor, # (n_out,) bias
        ) -> Tensor: # (n, n_out)
     "Linear layer, `x @ w + b`"
-    _need_float('lin: x', x)
+    for name,t in (('x', x), ('w', w), ('b', b)): _need_float(f'lin: {name}', t)
+    if b.shape != w.shape[-1:]: raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
     return x @ w + b
 
 # %% ../nbs/01_forward.ipynb #078cad1e
@@ -129,17 +131,17 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
 
 # %% ../nbs/01_forward.ipynb #58496537
 def as_target(output:Tensor, # (n, k) or (n,)
-              targ:Tensor, # as many rows and as many entries
-             ) -> Tensor: # of output's shape
-    "`targ` in `output`'s shape; `ValueError` for a pair that would broadcast"
-    if output.shape[:1] != targ.shape[:1] or output.numel() != targ.numel() or max(output.ndim, targ.ndim) > 2:
-        raise ValueError(f'output of shape {tuple(output.shape)} and target of shape {tuple(targ.shape)}; '
-                         'wanted the same rows and as many entries, such as (n, 1) and (n,)')
-    return targ.reshape(output.shape)
+              targ:Tensor, # of the same shape, but for a last axis of length 1: (n,) for (n, 1)
+             ) -> Tensor: # of output's shape and dtype
+    "`targ` in `output`'s shape and dtype; `ValueError` for a pair that would broadcast"
+    o,t = tuple(output.shape), tuple(targ.shape)
+    if not (o == t or o == (*t, 1) or t == (*o, 1)) or not output.numel():
+        raise ValueError(f'output of shape {o} and target of shape {t}; wanted the same, or (n, 1) and (n,), of one entry at least')
+    return targ.reshape(output.shape).to(output.dtype)
 
 # %% ../nbs/01_forward.ipynb #d372a08c
 def mse(output:Tensor, # (n, k) or (n,)
-        targ:Tensor, # as many rows and as many entries: (n, k), or (n,) for (n, 1)
+        targ:Tensor, # (n, k), or (n,) for (n, 1)
        ) -> Tensor: # scalar
     "Mean of the squared error over all entries; `ValueError` for shapes that would broadcast"
     _need_float('mse: output', output)

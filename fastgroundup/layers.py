@@ -6,53 +6,66 @@
 __all__ = ['Module', 'Lin', 'Relu', 'Mse', 'Model']
 
 # %% ../nbs/03_refactor.ipynb #0b6806b4
+import threading
 import torch
 from torch import Tensor
-from .backward import lin_grad, mse_grad, relu_grad, zero_grad
+from .backward import add_grad, lin_grad, mse_grad, relu_grad, zero_grad
 from .forward import lin, mse, relu
 
 # %% ../nbs/03_refactor.ipynb #a7ec1097
+def _flat(name, value):
+    "`(name, value)` of what stands in `value`, lists and dicts opened: `layers.0`, `layers.1`"
+    if isinstance(value, (list, tuple)): value = dict(enumerate(value))
+    if not isinstance(value, dict): yield name, value
+    else:
+        for k,v in value.items(): yield from _flat(f'{name}.{k}', v)
+
+_pass = threading.local() # whether this thread is inside a backward pass
+
 class Module:
     "A layer: `forward` makes `out` from its arguments, `bwd` adds to the `.g` of each of them"
-    args, out = (), None
+    args, out, _versions = (), None, ()
     input_grad = True # whether anyone wants the gradient of the layer's input
 
     def __call__(self, *args):
         "`forward(*args)`, remembered for the way back in `args` and `out`"
         out = self.forward(*args)
-        if any(out is a for a in args): out = out.view_as(out) # an object of its own, with a `.g` of its own
-        self.args, self.out = args, out
+        if hasattr(out, '_made') or any(out is t for t in (*args, *vars(self).values())):
+            out = out.view_as(out) # what it returns is somebody else's: make it an object of its own, with its own `.g`
+        self.args, self.out, out._made = args, out, True
+        self._versions = [(t, t._version) for t in self._tensors()]
         return out
 
     def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} has no forward')
     def bwd(self, out, *args): raise NotImplementedError(f'{type(self).__name__} has no bwd')
 
+    @torch.no_grad()
     def backward(self):
         "One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss"
-        name = type(self).__name__
+        name, modules = type(self).__name__, self.named_modules()
+        if getattr(_pass, 'running', False): raise RuntimeError(f'{name}.backward() inside a pass, which it would begin anew; wanted {name}.bwd(out, *args)')
         if self.out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
+        for k,m in modules.items():
+            if any(t._version != v for t,v in m._versions):
+                raise RuntimeError(f'{k or name}: a tensor of its last call has been changed in place since; call the {name} again')
         g, shape = getattr(self.out, 'g', None), tuple(self.out.shape)
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
         if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted the gradient of a loss')
         if g.shape != shape: raise ValueError(f'{name}: out.g of shape {tuple(g.shape)}; wanted the output\'s {shape}')
-        held = [t for m in self.named_modules().values() for t in (m.out, *m.args)]
-        zero_grad(*self.params(), *(t for t in held if isinstance(t, Tensor)))
-        self.out.g = g
-        self.bwd(self.out, *self.args)
+        for m in modules.values(): zero_grad(*m._tensors())
+        self.out.g, _pass.running = g, True
+        try: self.bwd(self.out, *self.args)
+        finally: _pass.running = False
 
-    def _parts(self):
-        "`(name, value)` of the public attributes, those in lists as `layers.0`, `layers.1`"
-        for k,v in vars(self).items():
-            if k in ('args', 'out') or k.startswith('_'): continue
-            if isinstance(v, (list, tuple)): yield from ((f'{k}.{i}', u) for i,u in enumerate(v))
-            else: yield k, v
+    def _tensors(self): return [t for k,v in vars(self).items() if k != '_versions' for _,t in _flat(k, v) if isinstance(t, Tensor)]
+    def _parts(self): return [p for k,v in vars(self).items() if k not in ('args', 'out', '_versions') for p in _flat(k, v)]
+    def __getstate__(self): return {k: v for k,v in vars(self).items() if k not in ('args', 'out', '_versions')}
 
     def named_modules(self):
         "`{name: module}` of this module, named '', and all inside it; `ValueError` where one stands in two places"
-        found = {'': self}
+        found, places = {'': self}, {}
         for k,v in self._parts():
             if isinstance(v, Module): found |= {f'{k}.{n}'.rstrip('.'): m for n,m in v.named_modules().items()}
-        places = {}
         for name,m in found.items():
             first = places.setdefault(id(m), name)
             if first != name: raise ValueError(f'one {type(m).__name__} object stands at {first} and at {name}, and would remember '
@@ -64,7 +77,7 @@ class Module:
         found = {}
         for k,v in self._parts():
             if isinstance(v, Module): found |= {f'{k}.{n}': p for n,p in v.named_params().items()}
-            elif isinstance(v, Tensor) and v.is_floating_point(): found[k] = v
+            elif isinstance(v, Tensor) and v.is_floating_point() and not k.startswith('_'): found[k] = v
         return found
 
     def params(self):
@@ -100,15 +113,28 @@ class Mse(Module):
 class Model(Module):
     "`layers`, one after the other, and a `loss` at the end: `model(x, targ)` is the loss"
     def __init__(self, layers, loss):
-        self.layers, self.loss = list(layers), loss
+        self.layers, self.loss, seen = list(layers), loss, {}
+        for m in (*self.layers, loss):
+            if not isinstance(m, Module): raise ValueError(f'a {type(m).__name__} among the layers; wanted a Module')
         self.named_modules()
+        for k,p in self.named_params().items():
+            first = seen.setdefault(p.data_ptr(), (k, p))
+            if p.numel() and first[1] is not p: raise ValueError(f'{first[0]} and {k} are two tensors on the same memory; wanted one tensor, '
+                                                                 'so that their gradients are added')
 
     def forward(self, x, targ):
         for l in self.layers: x = l(x)
         return self.loss(x, targ)
 
     def bwd(self, out, x, targ):
-        for l in reversed([*self.layers, self.loss]): l.bwd(l.out, *l.args)
+        add_grad(self.loss.out, out.g)
+        self.loss.bwd(self.loss.out, *self.loss.args)
+        for i,l in reversed(list(enumerate(self.layers))):
+            g, wanted = getattr(l.out, 'g', None), None if l.out is None else tuple(l.out.shape)
+            if g is None or g.shape != wanted:
+                raise RuntimeError(f'layers.{i} ({type(l).__name__}): {"no gradient" if g is None else f"a gradient of shape {tuple(g.shape)}"} '
+                                   f'came back for its output; wanted one of shape {wanted}')
+            l.bwd(l.out, *l.args)
 
     def backward(self,
                  input_grad:bool=True # whether to leave a gradient on x, which training has no use for
