@@ -78,7 +78,8 @@ class _Dtype:
 
 class _Array:
     "An array, as its pickle describes it"
-    def __init__(self, data=b'', dtype=None, shape=(), order='C'): self.data, self.dtype, self.shape, self.order = data, dtype, shape, order
+    def __init__(self, data=b'', dtype=None, shape=(), order='C'):
+        self.data, self.dtype, self.shape, self.order = data, dtype, shape, order
     def __setstate__(self, state): _, self.shape, self.dtype, self.order, self.data = state
 
     def tensor(self):
@@ -93,8 +94,8 @@ class _Array:
 class _ArraysOnly(pickle.Unpickler):
     "An unpickler that knows arrays of numbers and nothing else, and runs no code but its own"
     def find_class(self, module, name):
-        known = {'numpy.dtype': _Dtype, 'numpy.ndarray': 'ndarray', '_codecs.encode': lambda text, encoding: text.encode('latin1'),
-                 'multiarray._reconstruct': lambda *_: _Array(), 'numeric._frombuffer': lambda *args: _Array(*args)}
+        known = {'numpy.dtype': _Dtype, 'numpy.ndarray': 'ndarray', 'multiarray._reconstruct': lambda *_: _Array(),
+                 'numeric._frombuffer': lambda *args: _Array(*args), '_codecs.encode': lambda s, _: s.encode('latin1')}
         path = re.sub(r'^numpy\._?core\.', '', f'{module}.{name}')
         if path not in known: raise pickle.UnpicklingError(f'it asks for {module}.{name}')
         return known[path]
@@ -111,7 +112,8 @@ def _read_pickle(path):
         return train, valid, test
     except Exception as e:
         why = ' '.join(str(e).split())
-        raise ValueError(f'{path}: {why}; wanted a gzipped pickle of three pairs of images (n, 784) and labels (n,)') from None
+        wanted = 'a gzipped pickle of three pairs of images (n, 784) and labels (n,)'
+        raise ValueError(f'{path}: {why}; wanted {wanted}') from None
 
 # %% ../nbs/00_data.ipynb #5bf7daa8
 class Mnist(NamedTuple):
@@ -145,7 +147,7 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
     "Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged"
     x,y = _images_labels(path, 'train')
     if not 0 < n_train < len(x):
-        raise ValueError(f'n_train={n_train} of {len(x)} images{f" in {path}" if path else ""}; wanted at least 1 and fewer than all')
+        raise ValueError(f'n_train={n_train} of {len(x)} images in {path or "the package"}; wanted at least 1 and not all')
     return Mnist(x[:n_train], y[:n_train], x[n_train:], y[n_train:])
 
 # %% ../nbs/00_data.ipynb #e0b4e9f1
@@ -213,6 +215,7 @@ def download(url:str, # an https address (http only from this machine itself)
             raise ValueError(f'{url}: SHA-256 {digest.hexdigest()}; wanted {sha256}')
         os.chmod(part, 0o644)
         os.replace(part, dest)
-    except (OSError, HTTPException) as e: raise OSError(f"{url}: {' '.join(str(e).split())}; {dest} was not written") from e
+    except (OSError, HTTPException) as e:
+        raise OSError(f"{url}: {' '.join(str(e).split())}; {dest} was not written") from e
     finally: Path(part).unlink(missing_ok=True)
     return dest

@@ -72,7 +72,8 @@ def lin(x:Tensor, # (n, n_in) inputs
        ) -> Tensor: # (n, n_out)
     "Linear layer, `x @ w + b`"
     for name,t in (('x', x), ('w', w), ('b', b)): _need_float(f'lin: {name}', t)
-    if b.shape != w.shape[-1:]: raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
+    if b.shape != w.shape[-1:]:
+        raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
     return x @ w + b
 
 # %% ../nbs/01_forward.ipynb #078cad1e
@@ -136,7 +137,8 @@ def as_target(output:Tensor, # (n, k) or (n,)
     "`targ` in `output`'s shape and dtype; `ValueError` for a pair that would broadcast"
     o,t = tuple(output.shape), tuple(targ.shape)
     if not (o == t or o == (*t, 1) or t == (*o, 1)) or not output.numel():
-        raise ValueError(f'output of shape {o} and target of shape {t}; wanted the same, or (n, 1) and (n,), of one entry at least')
+        raise ValueError(f'output of shape {o} and target of shape {t}; '
+                         'wanted the same, or (n, 1) and (n,), of one entry at least')
     return targ.reshape(output.shape).to(output.dtype)
 
 # %% ../nbs/01_forward.ipynb #d372a08c

@@ -33,9 +33,11 @@ def _factor(actual, expected, n):
     if n: known += [(1/n, f'a mean where a sum belongs: {n} times too small, the batch size'),
                     (n, f'a sum where a mean belongs: {n} times too large, the batch size')]
     for m,words in ((columns, 'columns'), (size, 'elements'), ((n or 1)*columns, 'rows times columns')):
-        known += [(m, f'{m} times too large, the number of {words}'), (1/m, f'{m} times too small, the number of {words}')]
+        known += [(m, f'{m} times too large, the number of {words}'),
+                  (1/m, f'{m} times too small, the number of {words}')]
     for value,words in known:
-        if math.isclose(abs(c), value, rel_tol=1e-3): return ', and '.join(['the sign is wrong']*(c < 0) + [words]*bool(words))
+        if math.isclose(abs(c), value, rel_tol=1e-3):
+            return ', and '.join(['the sign is wrong']*(c < 0) + [words]*bool(words))
     return f'multiplied by {c:.4g}'
 
 def _shape_or_dtype(actual, expected):
@@ -49,11 +51,12 @@ def _shape_or_dtype(actual, expected):
 def _rows(t): return t.double().reshape(len(t), -1)
 
 def _name(actual, expected, n=None, suspects=()):
-    "The simplest known mistake that turns `expected` into `actual`, or None; `suspects` are `(words, tensor)` to try first"
+    "The simplest known mistake that turns `expected` into `actual`, or None; `suspects` are `(words, tensor)` to try"
     if actual is None: return 'no gradient was written (None)'
     if (actual.shape, actual.dtype) != (expected.shape, expected.dtype): return _shape_or_dtype(actual, expected)
     for words,bad in (('NaN', actual.isnan()), ('infinite', actual.isinf())):
-        if bad.any(): return f'{int(bad.sum())} of {bad.numel()} entries are {words}, the first at {bad.nonzero()[0].tolist()}'
+        if bad.any():
+            return f'{int(bad.sum())} of {bad.numel()} entries are {words}, the first at {bad.nonzero()[0].tolist()}'
     if not expected.any(): return 'should be all zero'
     if not actual.any(): return 'all zero'
     factor = _factor(actual, expected, n)
@@ -68,8 +71,8 @@ def _name(actual, expected, n=None, suspects=()):
     if zero.any() and not actual[~zero].any(): return 'mask inverted: 0 where it should not be'
     if expected.ndim and len(expected) > 1:
         key = torch.linspace(1, 2, _rows(expected).shape[1], dtype=torch.float64, device=expected.device).sin()
-        a,e = (_rows(t)[(_rows(t) @ key).argsort()] for t in (actual, expected))
-        if _same(a.to(actual.dtype), e.to(actual.dtype)): return 'rows permuted: each row is right, but in another place'
+        a,e = (_rows(t)[(_rows(t) @ key).argsort()].to(t.dtype) for t in (actual, expected))
+        if _same(a, e): return 'rows permuted: each row is right, but in another place'
     off = (actual - expected).abs() > 10*rtols[expected.dtype]*expected.abs().max()
     if off.sum() <= max(1, off.numel()//10):
         places = ', '.join(map(str, off.nonzero()[:3].tolist())) + (' …' if off.sum() > 3 else '')
@@ -132,14 +135,16 @@ class Report:
     def __str__(self):
         table = list(self._table())
         width = [max(len(r[i]) for r in table) for i in range(7)] + [0]
-        lines = ['  '.join(c.rjust(w) if i in (3,4,5) else c.ljust(w) for i,(c,w) in enumerate(zip(r, width))).rstrip() for r in table]
-        return '\n'.join((lines + [''] if self.rows else []) + self._summary())
+        def line(r): return '  '.join(c.rjust(w) if i in (3,4,5) else c.ljust(w) for i,(c,w) in enumerate(zip(r, width)))
+        lines = [*(line(r).rstrip() for r in table), ''] if self.rows else []
+        return '\n'.join(lines + self._summary())
     __repr__ = __str__
 
     def _repr_html_(self):
         def row(r, tag): return '<tr>' + ''.join(f'<{tag}>{escape(c)}</{tag}>' for c in r) + '</tr>'
         head, *body = self._table()
-        table = f'<table><thead>{row(head, "th")}</thead><tbody>{"".join(row(r, "td") for r in body)}</tbody></table>' if body else ''
+        rows = ''.join(row(r, 'td') for r in body)
+        table = f'<table><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>' if body else ''
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
 
 class Problem(Exception):
@@ -153,7 +158,8 @@ def _clone(t, dtype=None, grad=False):
 
 def _copy(model, dtype=None, grad=False):
     "A copy of `model` with tensors of its own, tied as they were; what its last call left behind is not copied"
-    memo = {id(t): _clone(t, dtype) for m in model.named_modules().values() for _,t in m._parts() if isinstance(t, Tensor)}
+    modules = model.named_modules().values()
+    memo  = {id(t): _clone(t, dtype) for m in modules for _,t in m._parts() if isinstance(t, Tensor)}
     memo |= {id(p): _clone(p, dtype, grad) for p in model.params()}
     return copy.deepcopy(model, memo)
 
@@ -194,14 +200,15 @@ def _watch(name, m, steps, notes):
         try: out = f(*args)
         except Problem: raise
         except Exception as e: raise Problem(f'{label}: {what} raised {type(e).__name__}: {e}') from e
-        if [t._version for t in given] != versions: notes.append(f'{label}: {what} changes in place what it was given; wanted a new tensor')
+        if [t._version for t in given] != versions:
+            notes.append(f'{label}: {what} changes in place what it was given; wanted a new tensor')
         return out
     def watched_forward(*args):
         out = run(forward, 'forward', *args)
-        if not isinstance(out, Tensor): raise Problem(f'{label}: forward returned {type(out).__name__}; wanted a tensor')
-        return out
+        if isinstance(out, Tensor): return out
+        raise Problem(f'{label}: forward returned {type(out).__name__}; wanted a tensor')
     def watched_bwd(out, *args):
-        if getattr(out, 'g', None) is None: raise Problem(f'{label}: bwd has nothing to begin from; no layer after it wrote its out.g')
+        if getattr(out, 'g', None) is None: raise Problem(f'{label}: no out.g for bwd to begin from; no layer after it wrote one')
         tensors = {id(t): t for t in (*args, *m.params()) if isinstance(t, Tensor)}.values()
         before = [None if getattr(t, 'g', None) is None else t.g.clone() for t in tensors]
         upstream = out.g
@@ -248,7 +255,7 @@ def _by_autograd(model, x, targ, dtype=None):
 
 # %% ../nbs/04_gradcheck.ipynb #a1827426
 def _by_differences(model, x, targ):
-    "A function of a name and its gradients that gives their relative errors, by how much the loss changes along random directions"
+    "A function of a name and gradients that gives their relative errors, by how the loss changes along random directions"
     f64, directions = torch.float64, 2 if x.numel() < 1_000_000 else 1
     model, x, targ, upstream = _copy(model, f64), x.detach().to(f64), targ if targ is None else _clone(targ, f64), []
     added, params = {}, model.named_params()
@@ -271,7 +278,8 @@ def _by_differences(model, x, targ):
         else: params[name].copy_(kept)
         return value
     with torch.no_grad(): (first, size), (second, _) = loss(x), loss(x)
-    if first != second: raise Problem(f'forward is not deterministic: it gave {first:.6g} and then {second:.6g} for the same input')
+    if first != second:
+        raise Problem(f'forward is not deterministic: it gave {first:.6g} and then {second:.6g} for the same input')
 
     @torch.no_grad()
     def errors(name, *grads):
@@ -293,7 +301,7 @@ def _by_differences(model, x, targ):
 
 # %% ../nbs/04_gradcheck.ipynb #21161e7c
 def _local(step, upstream, turned=None):
-    "`{id(tensor): gradient}` that `step` should write from `upstream`, by autograd; with the parameter `turned` transposed"
+    "`{id(tensor): gradient}` that `step` should write from `upstream`, by autograd; `turned` names a parameter to transpose"
     twin = _copy(step.module, grad=True)
     params = twin.named_params()
     if turned: params[turned].data = params[turned].data.t().clone()
@@ -359,6 +367,7 @@ def _nearby(model, x):
     return near, _moved(x)
 
 _at_a_corner = 'at a corner of the function, where the derivative is a choice; right at points nearby'
+_hidden = ': does forward hide something, with detach or no_grad?'
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
 def _refuse_nonfinite(name, t):
@@ -368,13 +377,15 @@ def _refuse_nonfinite(name, t):
 
 def _refuse(model, x, targ):
     "`ValueError` for what cannot be checked"
-    if not isinstance(model, Module): raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
-    if isinstance(model, Model) and not model.layers: raise ValueError('a Model of no layers; wanted one layer at least')
+    if not isinstance(model, Module):
+        raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
+    if isinstance(model, Model) and not model.layers: raise ValueError('a Model of no layers; wanted one at least')
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
     tensors = {name: t for name,t in {'x': x, 'targ': targ, **model.named_params()}.items() if t is not None}
     for name,t in tensors.items():
         if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
-        if name != 'targ' and not t.is_floating_point(): raise ValueError(f'{name} of dtype {t.dtype}; wanted floating point')
+        if name != 'targ' and not t.is_floating_point():
+            raise ValueError(f'{name} of dtype {t.dtype}; wanted floating point')
         if not t.numel(): raise ValueError(f'{name} of shape {tuple(t.shape)} is empty; wanted one entry at least')
         if t.device != x.device: raise ValueError(f'{name} on {t.device} and x on {x.device}; wanted one device')
     for name,t in tensors.items(): _refuse_nonfinite(name, t)
@@ -421,7 +432,8 @@ def _check(notes, model, x, targ, rtol, numeric):
         done_near, auto_near = _by_hand(near, x_near, targ), _by_autograd(near, x_near, targ)
         differences_near = _by_differences(near, x_near, targ)
         kinks |= {k for k in wrong - rounding if error(done_near.grads[k], auto_near[k]) <= bound[k]}
-        kinks |= {k for k in disputed - rounding if differences_near(k, done_near.grads[k], auto_near[k])[0] <= loose[k]}
+        kinks |= {k for k in disputed - rounding
+                  if differences_near(k, done_near.grads[k], auto_near[k])[0] <= loose[k]}
         if wrong - rounding - kinks and not any('in place' in note for note in notes):
             faults = _faults(done, len(x))
             if any('no known' in words for words in faults.values()): faults |= _faults(done_near, len(x))
@@ -430,11 +442,12 @@ def _check(notes, model, x, targ, rtol, numeric):
         g, verdict, diagnosis = grads[k], 'right', ''
         if k in kinks: verdict, diagnosis = 'kink', _at_a_corner
         elif k in rounding: verdict, diagnosis = 'rounding', 'autograd in this dtype loses as many digits'
-        elif k in disputed: verdict, diagnosis = 'DISPUTED', 'autograd agrees, but the loss does not: does forward hide something?'
-        elif k in wrong and numeric and lost[k][0] <= loose[k] < lost[k][1]: diagnosis = 'the loss agrees, and autograd does not: does forward hide something?'
+        elif k in disputed: verdict, diagnosis = 'DISPUTED', f'autograd agrees, but the loss does not{_hidden}'
+        elif k in wrong and numeric and lost[k][0] <= loose[k] < lost[k][1]:
+            diagnosis = f'the loss agrees, but autograd does not{_hidden}'
         elif k in wrong:
-            verdict = 'WRONG'
-            diagnosis = (faults.get(k) or (f'follows from {culprit}' if culprit else '') or ('see below' if notes else diagnose(g, auto[k], len(x))))
+            verdict, diagnosis = 'WRONG', faults.get(k, f'follows from {culprit}' if culprit else 'see below')
+            if not culprit and not notes: diagnosis = diagnose(g, auto[k], len(x))
         largest = None if g is None or not g.numel() else g.abs().max().item()/(1.75 if isinstance(model, Model) else 1)
         yield Row(k, tuple(t.shape), t.dtype, largest, errors[k], lost[k][0] if numeric else None, verdict, diagnosis)
 
@@ -447,7 +460,8 @@ def check_function(fn, # a callable of tensors that returns a tensor or several
     for i,t in enumerate(inputs):
         if not isinstance(t, Tensor): raise ValueError(f'input {i} is a {type(t).__name__}; wanted a tensor')
         if not t.numel(): raise ValueError(f'input {i} of shape {tuple(t.shape)} is empty; wanted one entry at least')
-        if t.device != inputs[0].device: raise ValueError(f'input {i} on {t.device} and input 0 on {inputs[0].device}; wanted one device')
+        if t.device != inputs[0].device:
+            raise ValueError(f'input {i} on {t.device} and input 0 on {inputs[0].device}; wanted one device')
         _refuse_nonfinite(f'input {i}', t)
     if not any(t.is_floating_point() for t in inputs): raise ValueError('no floating-point input; wanted one at least')
     owner = getattr(fn, '__self__', None)
@@ -470,7 +484,8 @@ class _Weighed:
         if not outs or not all(isinstance(o, Tensor) for o in outs):
             raise Problem(f'the function returned {type(out).__name__}; wanted a tensor or several')
         outs = [o for o in outs if o.is_floating_point()]
-        self.weights += [torch.randn(o.shape, generator=self.gen, dtype=torch.float64).to(o) for o in outs[len(self.weights):]]
+        new = outs[len(self.weights):]
+        self.weights += [torch.randn(o.shape, generator=self.gen, dtype=torch.float64).to(o) for o in new]
         return outs
 
     def total(self, at, weights=None): return sum((o*w).sum() for o,w in zip(self.outputs(at), weights or self.weights))
@@ -478,8 +493,8 @@ class _Weighed:
     @torch.no_grad()
     def slope(self, at, i, step, h, weights=None):
         "How the total changes along `step` of input `i`, by central differences of width `h`"
-        ends = [self.total([t + sign*h*step if j == i else t.clone() for j,t in enumerate(at)], weights) for sign in (1, -1)]
-        return (ends[0] - ends[1]).item()/(2*h)
+        def end(h): return self.total([t + h*step if j == i else t.clone() for j,t in enumerate(at)], weights).item()
+        return (end(h) - end(-h))/(2*h)
 
     def gradients(self, at):
         "`{input: gradient}` by the function's own backward"
@@ -510,9 +525,11 @@ class _Weighed:
             return torch.where(full.abs() < 1e-9*size, 0, full).float()
         full, g, ws = whole(), g.float(), self.weights
         suspects = [('the upstream gradient is ignored', whole([torch.ones_like(w) for w in ws]))]
-        if len(ws) > 1: suspects += [(f'the share of output {j} is missing', full - whole([w*(k == j) for k,w in enumerate(ws)]))
-                                     for j in range(len(ws))]
-        return (_name(g, full, len(g) if g.ndim else None, suspects) or 'no known mistake explains it') + _worst(g, full)
+        for j in range(len(ws) if len(ws) > 1 else 0):
+            share = whole([w*(k == j) for k,w in enumerate(ws)])
+            suspects.append((f'the share of output {j} is missing', full - share))
+        n = len(g) if g.ndim else None
+        return (_name(g, full, n, suspects) or 'no known mistake explains it') + _worst(g, full)
 
 def _check_function(fn, inputs, rtol):
     "The rows of `check_function`"
@@ -570,7 +587,9 @@ def fastgroundup_check(seed:int=42, # seed of the weights
     model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], Mse())
     where = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
     print(f'fastgroundup {__version__}, torch {torch.__version__}, {device} ({where}), {dtype}, seed {seed}\n')
-    print(f'data   x {tuple(x.shape)}, y {tuple(y.shape)}\nmodel  {x.shape[1]} → {n_hidden} → 1\nloss   {model(x, y):.2f}\n')
+    print(f'data   x {tuple(x.shape)}, y {tuple(y.shape)}')
+    print(f'model  {x.shape[1]} → {n_hidden} → 1')
+    print(f'loss   {model(x, y):.2f}\n')
     report = check_grads(model, x, y)
     print(report, '\n')
 
@@ -585,6 +604,8 @@ def fastgroundup_check(seed:int=42, # seed of the weights
     try: by_hand()
     except Exception: return 1
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
-    hand,auto = (statistics.median(t)*1e3 for t in zip(*[(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)]))
-    print(f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x, w and b: {hand/auto:.2f} of its time (medians of 7, in turn)')
+    times = [(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)]
+    hand,auto = (statistics.median(t)*1e3 for t in zip(*times))
+    print(f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x and the parameters: '
+          f'{hand/auto:.2f} of its time (medians of 7, in turn)')
     return 0 if report.ok else 1

@@ -43,23 +43,24 @@ class Module:
     def backward(self):
         "One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss"
         name, modules = type(self).__name__, self.named_modules()
-        if getattr(_pass, 'running', False): raise RuntimeError(f'{name}.backward() inside a pass, which it would begin anew; wanted {name}.bwd(out, *args)')
+        if getattr(_pass, 'running', False):
+            raise RuntimeError(f'{name}.backward() inside a pass, which it would begin anew; wanted {name}.bwd(out, *args)')
         if self.out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
         for k,m in modules.items():
             if any(t._version != v for t,v in m._versions):
-                raise RuntimeError(f'{k or name}: a tensor of its last call has been changed in place since; call the {name} again')
+                raise RuntimeError(f'{k or name}: a tensor of its last call was changed in place since; call the {name} again')
         g, shape = getattr(self.out, 'g', None), tuple(self.out.shape)
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
-        if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted the gradient of a loss')
+        if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted a gradient to begin with')
         if g.shape != shape: raise ValueError(f'{name}: out.g of shape {tuple(g.shape)}; wanted the output\'s {shape}')
         for m in modules.values(): zero_grad(*m._tensors())
         self.out.g, _pass.running = g, True
         try: self.bwd(self.out, *self.args)
         finally: _pass.running = False
 
-    def _tensors(self): return [t for k,v in vars(self).items() if k != '_versions' for _,t in _flat(k, v) if isinstance(t, Tensor)]
-    def _parts(self): return [p for k,v in vars(self).items() if k not in ('args', 'out', '_versions') for p in _flat(k, v)]
     def __getstate__(self): return {k: v for k,v in vars(self).items() if k not in ('args', 'out', '_versions')}
+    def _parts(self): return [p for k,v in self.__getstate__().items() for p in _flat(k, v)]
+    def _tensors(self): return [t for _,t in (*self._parts(), *_flat('', [self.args, self.out])) if isinstance(t, Tensor)]
 
     def named_modules(self):
         "`{name: module}` of this module, named '', and all inside it; `ValueError` where one stands in two places"
@@ -68,8 +69,9 @@ class Module:
             if isinstance(v, Module): found |= {f'{k}.{n}'.rstrip('.'): m for n,m in v.named_modules().items()}
         for name,m in found.items():
             first = places.setdefault(id(m), name)
-            if first != name: raise ValueError(f'one {type(m).__name__} object stands at {first} and at {name}, and would remember '
-                                               'only one of its calls; wanted two objects, which may share parameters')
+            if first != name:
+                raise ValueError(f'one {type(m).__name__} object stands at {first} and at {name}, and would remember '
+                                 'only one of its calls; wanted two objects, which may share parameters')
         return found
 
     def named_params(self):
@@ -119,8 +121,9 @@ class Model(Module):
         self.named_modules()
         for k,p in self.named_params().items():
             first = seen.setdefault(p.data_ptr(), (k, p))
-            if p.numel() and first[1] is not p: raise ValueError(f'{first[0]} and {k} are two tensors on the same memory; wanted one tensor, '
-                                                                 'so that their gradients are added')
+            if p.numel() and first[1] is not p:
+                raise ValueError(f'{first[0]} and {k} are two tensors on the same memory; wanted one tensor, '
+                                 'so that their gradients are added')
 
     def forward(self, x, targ):
         for l in self.layers: x = l(x)
@@ -130,10 +133,11 @@ class Model(Module):
         add_grad(self.loss.out, out.g)
         self.loss.bwd(self.loss.out, *self.loss.args)
         for i,l in reversed(list(enumerate(self.layers))):
-            g, wanted = getattr(l.out, 'g', None), None if l.out is None else tuple(l.out.shape)
-            if g is None or g.shape != wanted:
-                raise RuntimeError(f'layers.{i} ({type(l).__name__}): {"no gradient" if g is None else f"a gradient of shape {tuple(g.shape)}"} '
-                                   f'came back for its output; wanted one of shape {wanted}')
+            g = getattr(l.out, 'g', None)
+            if g is None or g.shape != l.out.shape:
+                came = 'no gradient' if g is None else f'a gradient of shape {tuple(g.shape)}'
+                raise RuntimeError(f'layers.{i} ({type(l).__name__}): {came} came back for its output; '
+                                   f'wanted one of shape {tuple(l.out.shape)}')
             l.bwd(l.out, *l.args)
 
     def backward(self,
