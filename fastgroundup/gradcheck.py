@@ -163,11 +163,16 @@ def _copy(model, dtype=None, grad=False):
     memo |= {id(p): _clone(p, dtype, grad) for p in model.params()}
     return copy.deepcopy(model, memo)
 
+def _params(model):
+    "The parameters by name; that of a layer's own parameter x is `self.x`, as `x` is the input"
+    return {f'self.{k}' if k in ('x', 'targ') else k: p for k,p in model.named_params().items()}
+
 def _named(model, x):
     "`{name: tensor}` of all that gets a gradient: x, the parameters, and what the layers make; each once"
     found, loss = {'x': x}, getattr(model, 'loss', None)
+    names = {id(p): k for k,p in reversed(_params(model).items())}
     for name,m in model.named_modules().items():
-        found |= {f'{name}.{k}'.lstrip('.'): p for k,p in m._parts() if isinstance(p, Tensor) and p.is_floating_point()}
+        found |= {names[id(p)]: p for _,p in m._parts() if id(p) in names}
         if m is not model and m is not loss and m.out is not None: found[f'{name}.out'] = m.out
     first = {id(t): name for name,t in reversed(found.items())}
     return {name: t for name,t in found.items() if first[id(t)] == name}
@@ -258,7 +263,7 @@ def _by_differences(model, x, targ):
     "A function of a name and gradients that gives their relative errors, by how the loss changes along random directions"
     f64, directions = torch.float64, 2 if x.numel() < 1_000_000 else 1
     model, x, targ, upstream = _copy(model, f64), x.detach().to(f64), targ if targ is None else _clone(targ, f64), []
-    added, params = {}, model.named_params()
+    added, params = {}, _params(model)
     for name,m in model.named_modules().items():
         def forward(*args, f=m.forward, key=f'{name}.out'): return f(*args) + added[key] if key in added else f(*args)
         m.forward = forward
@@ -381,7 +386,7 @@ def _refuse(model, x, targ):
         raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
     if isinstance(model, Model) and not model.layers: raise ValueError('a Model of no layers; wanted one at least')
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
-    tensors = {name: t for name,t in {'x': x, 'targ': targ, **model.named_params()}.items() if t is not None}
+    tensors = {name: t for name,t in {'x': x, 'targ': targ, **_params(model)}.items() if t is not None}
     for name,t in tensors.items():
         if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
         if name != 'targ' and not t.is_floating_point():

@@ -65,9 +65,11 @@ ops = {
     'add':       lambda x, y: x + y,                'sub':        lambda x, y: x - y,
     'radd':      lambda x, y: y + x,                'rsub':       lambda x, y: y - x,
     'mul':       lambda x, y: x * y,                'rmul':       lambda x, y: y * x,
-    'div':       lambda x, y: x / y,                'truediv':    lambda x, y: x / y,       'rtruediv': lambda x, y: y / x,
+    'div':       lambda x, y: x / y,                'truediv':    lambda x, y: x / y,
+    'rtruediv':  lambda x, y: y / x,
     'neg':       lambda x: -x,                      'pow':        lambda x, n: x ** n,      'square': lambda x: x * x,
-    'matmul':    lambda x, y: x @ y,                'mm':         lambda x, y: x @ y,       'rmatmul': lambda x, y: y @ x,
+    'matmul':    lambda x, y: x @ y,                'mm':         lambda x, y: x @ y,
+    'rmatmul':   lambda x, y: y @ x,
     'addmm':     lambda b, x, w: b + x @ w,         'linear':     lambda x, w, b=0: x @ w.T + b,
     'flip':      lambda x, dim: x[(slice(None),)*dim + (slice(None, None, -1),)],
     't':         lambda x: x.T,                     'transpose':  lambda x, i, j: x.swapaxes(i, j),
@@ -76,7 +78,8 @@ ops = {
     'unsqueeze': lambda x, d: x.reshape(x.shape[:d] + (1,) + x.shape[d:]) if d >= 0 else x[..., None],
     'squeeze':   lambda x, d=None: x.squeeze(d),    'clone':      lambda x: x.copy(),       'detach': lambda x: x,
     'sum':       _sum,                              'mean':       _mean,
-    'to':        lambda x, *a, **k: x,              'type_as':    lambda x, y: x,           'float': lambda x: x, 'double': lambda x: x,
+    'to':        lambda x, *a, **k: x,              'type_as':    lambda x, y: x,
+    'float':     lambda x: x,                       'double':     lambda x: x,
     'zeros_like':lambda x: 0 * x,                   'ones_like':  lambda x: 0 * x + 1,
     'gt':        lambda x, y: _step(x - y),         'ge':         lambda x, y: _step(x - y),
     'lt':        lambda x, y: _step(y - x),         'le':         lambda x, y: _step(y - x),
@@ -88,6 +91,8 @@ ops = {
 }
 
 # %% ../nbs/05_prove.ipynb #3fd0d4e9
+_unknown = "Sym does not know torch's {name}; add it to fastgroundup.prove.ops: ops['{name}'] = lambda x: ..."
+
 class Sym:
     "A tensor of sympy expressions, which answers to the torch operations in `ops`"
     dtype, _version, requires_grad = float64, 0, False
@@ -112,13 +117,13 @@ class Sym:
     def __getattr__(self, name):
         if name in ops: return lambda *args, **kwargs: _apply(name, self, *args, **kwargs)
         if name.startswith('_') or name == 'g': raise AttributeError(name)
-        raise AttributeError(f"Sym does not know torch's {name}; add it to fastgroundup.prove.ops: ops['{name}'] = lambda x: ...")
+        raise AttributeError(_unknown.format(name=name))
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         name = func.__name__.strip('_')
         if name in ops: return _apply(name, *args, **(kwargs or {}))
-        raise NotImplementedError(f"Sym does not know torch's {name}; add it to fastgroundup.prove.ops: ops['{name}'] = lambda x: ...")
+        raise NotImplementedError(_unknown.format(name=name))
 
 def _array(v):
     "What `ops` are given for `v`: an array of expressions for a tensor, an exact number for a number"
@@ -152,7 +157,7 @@ class Proof:
     def _summary(self):
         proved = sum(r.verdict == 'proved' for r in self.rows)
         where = ', wherever no input of a relu is exactly 0' if self.corner else ''
-        return f'{self.title}: {proved} of {len(self.rows)} gradients are proved{where}' + (f'; {self.problem}' if self.problem else '')
+        return f'{self.title}: {proved} of {len(self.rows)} gradients are proved{where}' + f'; {self.problem}'*bool(self.problem)
 
     def __str__(self):
         width = max(len(r.name) for r in self.rows)
@@ -178,14 +183,18 @@ class Proof:
 def _symbols(name, shape):
     "A `Sym` of real symbols `name_00`, `name_01`, ..."
     import itertools, sympy
-    def one(index): return sympy.Symbol(f'{name}_{"".join(map(str, index))}' if index else name, real=True)
+    comma = ',' if max(shape, default=0) > 10 else ''
+    def one(index): return sympy.Symbol(f'{name}_{comma.join(map(str, index))}' if index else name, real=True)
     entries = [one(i) for i in itertools.product(*map(range, shape))]
     return Sym(Sym(entries).entries.reshape(tuple(shape)))
 
-def _letter(name):
-    "A short name for the symbols of `name`: w0 for `layers.0.w`"
+def _letter(name, taken):
+    "A short name for the symbols of `name` that is not yet in `taken`: w0 for `layers.0.w`"
     *path, last = name.split('.')
-    return last + ''.join(p for p in path if p != 'layers')
+    letter = last + ''.join(p for p in path if p != 'layers')
+    while letter in taken: letter += "'"
+    taken.add(letter)
+    return letter
 
 def _difference(derivative, written):
     "None where the two arrays are shown equal; else `(index, what remains)` of the first entry where they are not"
@@ -214,7 +223,8 @@ def _claim(name, derivative, g):
     shape = tuple(derivative.shape)
     if g is None: return Claim(name, shape, 'REFUTED', derivative, None, 'nothing was written')
     if tuple(g.shape) != shape:
-        return Claim(name, shape, 'REFUTED', derivative, g.entries, f'shape {tuple(g.shape)} was written, should be {shape}')
+        words = f'shape {tuple(g.shape)} was written, should be {shape}'
+        return Claim(name, shape, 'REFUTED', derivative, g.entries, words)
     left = _difference(derivative, g.entries)
     if left is None: return Claim(name, shape, 'proved', derivative, g.entries, '')
     index, rest = left
@@ -228,16 +238,16 @@ def prove(model:Module, # a Model, or a single layer
          ) -> Proof:
     "Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss"
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
-    given = {'x': x, 'y': targ, **model.named_params()}
+    given = {'x': x, 'y': targ} | {f'self.{k}' if k in 'xy' else k: p for k,p in model.named_params().items()}
     sizes = {name: tuple(t.shape) for name,t in given.items() if t is not None}
     count = sum(math.prod(s) for s in sizes.values())
     if count > 100:
         raise ValueError(f'{count} symbols for {", ".join(f"{n} {s}" for n,s in sizes.items())}; wanted at most 100, '
                          'such as 2 rows, 3 inputs and 2 hidden units')
-    symbols, memo = {}, {}
+    symbols, memo, taken = {}, {}, {'u', 'a'}
     for name,t in given.items():
         if t is None: continue
-        if id(t) not in memo or name in ('x', 'y'): memo[id(t)] = symbols[name] = _symbols(_letter(name), t.shape)
+        if id(t) not in memo or name in ('x', 'y'): memo[id(t)] = symbols[name] = _symbols(_letter(name, taken), t.shape)
     symbolic = copy.deepcopy(model, {id(t): memo[id(t)] for t in model.params()})
     def total(out): return (out*u).sum().entries.item()
 
@@ -252,8 +262,8 @@ def prove(model:Module, # a Model, or a single layer
     for i,l in enumerate(symbolic.layers if isinstance(model, Model) else ()):
         a = h = _symbols('a', l.out.shape)
         for m in symbolic.layers[i+1:]: h = m.forward(h)
-        rest, stands_for = total(symbolic.loss.forward(h, symbols['y'])), dict(zip(a.entries.flatten(), l.out.entries.flatten()))
-        derivatives[f'layers.{i}.out'] = l.out, _each(lambda e: rest.diff(e).subs(stands_for, simultaneous=True))(a.entries)
+        rest, meant = total(symbolic.loss.forward(h, symbols['y'])), dict(zip(a.entries.flatten(), l.out.entries.flatten()))
+        derivatives[f'layers.{i}.out'] = l.out, _each(lambda e: rest.diff(e).subs(meant, simultaneous=True))(a.entries)
     proof = Proof(type(model).__name__, loss, bool(loss.atoms(_switch())), problem)
     proof.rows += [_claim(name, d, getattr(t, 'g', None)) for name,(t,d) in derivatives.items()]
     return proof
