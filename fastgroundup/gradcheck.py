@@ -6,18 +6,14 @@
 __all__ = ['diagnose', 'Row', 'Report', 'Problem', 'check_grads', 'check_function', 'fastgroundup_check']
 
 # %% ../nbs/04_gradcheck.ipynb #e47966d1
-import copy, math, statistics, sys, time
+import copy, math
 from html import escape
 from typing import NamedTuple
 
 import torch
-from fastcore.script import call_parse
 from torch import Tensor
-from . import __version__
 from .backward import rel_error, rtols
-from .data import load_mnist
-from .forward import init_params, lin, mse, relu
-from .layers import Lin, Model, Module, Mse, Relu
+from .layers import Model, Module
 
 # %% ../nbs/04_gradcheck.ipynb #73629369
 def _same(a, b):
@@ -456,7 +452,15 @@ def _check(notes, model, x, targ, rtol, numeric):
         largest = None if g is None or not g.numel() else g.abs().max().item()/(1.75 if isinstance(model, Model) else 1)
         yield Row(k, tuple(t.shape), t.dtype, largest, errors[k], lost[k][0] if numeric else None, verdict, diagnosis)
 
-# %% ../nbs/04_gradcheck.ipynb #c3913bf0
+# %% ../nbs/04b_functions.ipynb #fb166763
+import statistics, sys, time
+from fastcore.script import call_parse
+from . import __version__
+from .data import load_mnist
+from .forward import init_params, lin, mse, relu
+from .layers import Lin, Mse, Relu
+
+# %% ../nbs/04b_functions.ipynb #d4654d8b
 def check_function(fn, # a callable of tensors that returns a tensor or several
                    *inputs:Tensor, # what to call it with; floating-point ones are checked, in float64
                    rtol:float=1e-6, # largest relative error against differences
@@ -476,7 +480,7 @@ def check_function(fn, # a callable of tensors that returns a tensor or several
         except Problem as e: report.notes.append(str(e))
     return report
 
-# %% ../nbs/04_gradcheck.ipynb #492f3e7f
+# %% ../nbs/04b_functions.ipynb #91d4e393
 class _Weighed:
     "The sum of a function's outputs, each entry times a fixed random number, and its slopes"
     def __init__(self, fn): self.fn, self.weights, self.gen = fn, [], torch.Generator().manual_seed(0)
@@ -551,7 +555,7 @@ def _check_function(fn, inputs, rtol):
             verdict, diagnosis = ('kink', _at_a_corner) if kink else ('WRONG', f.name(at, i, g, size))
         yield Row(f'input {i}', tuple(g.shape), inputs[i].dtype, g.abs().max().item(), None, e, verdict, diagnosis)
 
-# %% ../nbs/04_gradcheck.ipynb #0608a3c6
+# %% ../nbs/04b_functions.ipynb #3391af61
 def _has_gpu(device):
     "Whether torch can put a tensor on `device`"
     try: return torch.cuda.is_available() and torch.empty(1, device=device) is not None
