@@ -30,6 +30,7 @@ class Module:
     def __call__(self, *args):
         "`forward(*args)`, remembered for the way back in `args` and `out`"
         out = self.forward(*args)
+        if not hasattr(out, 'view_as'): raise TypeError(f'{type(self).__name__}.forward returned {type(out).__name__}; wanted a tensor')
         if hasattr(out, '_made') or any(out is t for t in (*args, *vars(self).values())):
             out = out.view_as(out) # what it returns is somebody else's: make it an object of its own, with its own `.g`
         self.args, self.out, out._made = args, out, True
@@ -107,7 +108,7 @@ class Relu(Module):
 
 # %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
-    "Mean squared error, a scalar: inp `(n, k)` or `(n,)`, targ as many rows and as many entries"
+    "Mean squared error, a scalar: inp `(n, k)` or `(n,)`, targ of the same shape, or `(n,)` for `(n, 1)`"
     def forward(self, inp, targ): return mse(inp, targ)
     def bwd(self, out, inp, targ): mse_grad(inp, targ, out)
 
@@ -152,9 +153,9 @@ class Model(Module):
 
     def predict(self, x):
         "What the layers make of `x`, without the loss; what they remember of the last call stays as it was"
-        kept = [(m, m.args, m.out) for m in self.named_modules().values()]
+        kept = [(m, m.args, m.out, m._versions) for m in self.named_modules().values()]
         try:
             for l in self.layers: x = l(x)
             return x
         finally:
-            for m,args,out in kept: m.args, m.out = args, out
+            for m,*last in kept: m.args, m.out, m._versions = last

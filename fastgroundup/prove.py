@@ -8,7 +8,7 @@ __all__ = ['ops', 'Sym', 'Claim', 'Proof', 'prove']
 # %% ../nbs/05_prove.ipynb #79abb3eb
 import copy, functools, math, random
 from typing import NamedTuple
-from torch import Size, Tensor, float64
+from torch import Size, Tensor, dtype, float64
 from .layers import Model, Module
 
 # %% ../nbs/05_prove.ipynb #803107d7
@@ -21,6 +21,11 @@ def _switch():
         @classmethod
         def eval(cls, z):
             if z.is_number: return sympy.Integer(1 if z > 0 else 0)
+            factor, rest = z.as_coeff_Mul()
+            if factor < 0 or rest.could_extract_minus_sign(): return 1 - cls(-z)      # [-z > 0] is 1 - [z > 0]
+            if factor != 1: return cls(rest)                                          # [2z > 0] is [z > 0]
+            for s in rest.args if rest.is_Mul else ():
+                if isinstance(s, cls) and s*s.args[0] == rest: return s               # [z[z > 0] > 0] is [z > 0]
         def fdiff(self, argindex=1): return sympy.Integer(0)
         def _eval_power(self, n): return self if n.is_Integer and n > 0 else None
         def _latex(self, printer, exp=None): return rf'\left[{printer._print(self.args[0])} > 0\right]'
@@ -30,7 +35,7 @@ def _switch():
 def _exact(number):
     "A Python number as the fraction it stands for"
     import sympy
-    if not isinstance(number, float): return sympy.sympify(number)
+    if not isinstance(number, float): return sympy.Integer(number) if isinstance(number, bool) else sympy.sympify(number)
     if not math.isfinite(number): return sympy.Float(number)
     fraction = sympy.Rational(number).limit_denominator(10**6)
     return fraction if math.isclose(fraction, number, rel_tol=1e-14) else sympy.Rational(number)
@@ -39,7 +44,7 @@ def _exact(number):
 def _each(f):
     "Apply `f` to every entry"
     import numpy
-    def g(x, *args): return numpy.frompyfunc(lambda e: f(e, *args), 1, 1)(x)
+    def g(x, *args): return numpy.array(numpy.frompyfunc(lambda e: f(e, *args), 1, 1)(x), dtype=object)
     return g
 
 def _fn(name):
@@ -59,6 +64,17 @@ def _mean(x, dim=None, keepdim=False):
     total = _sum(x, dim, keepdim)
     return total/_exact(x.size//getattr(total, 'size', 1))
 
+def _to(x, *args, **kwargs):
+    if any(isinstance(a, dtype) and not a.is_floating_point for a in (*args, *kwargs.values())): raise NotImplementedError('Sym is floating point only')
+    return x
+
+def _numpy(name):
+    "The numpy function `name`"
+    def f(*args):
+        import numpy
+        return getattr(numpy, name)(*args)
+    return f
+
 def _shape(shape): return shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
 
 ops = {
@@ -71,18 +87,19 @@ ops = {
     'matmul':    lambda x, y: x @ y,                'mm':         lambda x, y: x @ y,
     'rmatmul':   lambda x, y: y @ x,
     'addmm':     lambda b, x, w: b + x @ w,         'linear':     lambda x, w, b=0: x @ w.T + b,
-    'flip':      lambda x, dim: x[(slice(None),)*dim + (slice(None, None, -1),)],
+    'flip':      lambda x, *dims: _numpy('flip')(x, _shape(dims) if len(dims) == 1 else dims),
     't':         lambda x: x.T,                     'transpose':  lambda x, i, j: x.swapaxes(i, j),
     'reshape':   lambda x, *s: x.reshape(_shape(s)),'view':       lambda x, *s: x.reshape(_shape(s)),
-    'view_as':   lambda x, y: x.reshape(y.shape),   'flatten':    lambda x: x.reshape(-1),
-    'unsqueeze': lambda x, d: x.reshape(x.shape[:d] + (1,) + x.shape[d:]) if d >= 0 else x[..., None],
-    'squeeze':   lambda x, d=None: x.squeeze(d),    'clone':      lambda x: x.copy(),       'detach': lambda x: x,
+    'view_as':   lambda x, y: x.reshape(y.shape),   'flatten':    lambda x, i=0: x.reshape(x.shape[:i] + (-1,)),
+    'unsqueeze': _numpy('expand_dims'),
+    'squeeze':   lambda x, d=None: x.squeeze(d) if d is None or x.shape[d] == 1 else x,
+    'clone':      lambda x: x.copy(),       'detach': lambda x: x,
     'sum':       _sum,                              'mean':       _mean,
-    'to':        lambda x, *a, **k: x,              'type_as':    lambda x, y: x,
+    'to':        _to,                               'type_as':    lambda x, y: x,
     'float':     lambda x: x,                       'double':     lambda x: x,
     'zeros_like':lambda x: 0 * x,                   'ones_like':  lambda x: 0 * x + 1,
-    'gt':        lambda x, y: _step(x - y),         'ge':         lambda x, y: _step(x - y),
-    'lt':        lambda x, y: _step(y - x),         'le':         lambda x, y: _step(y - x),
+    'gt':        lambda x, y: _step(x - y),         'ge':         lambda x, y: 1 - _step(y - x),
+    'lt':        lambda x, y: _step(y - x),         'le':         lambda x, y: 1 - _step(x - y),
     'where':     lambda m, x, y: m * x + (1 - m) * y,
     'relu':      lambda x: x * _step(x),            'clamp_min':  lambda x, low: low + (x - low) * _step(x - low),
     'exp':       _fn('exp'),                        'log':        _fn('log'),               'sqrt': _fn('sqrt'),
@@ -111,6 +128,11 @@ class Sym:
     def numel(self): return self.entries.size
     def is_floating_point(self): return True
     def __len__(self): return len(self.entries)
+    def __bool__(self): raise NotImplementedError('a Sym is neither true nor false; wanted torch.where, or a mask to multiply by')
+    def _in_place(self, *_): raise NotImplementedError('a Sym cannot be changed in place; wanted a new tensor')
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __setitem__ = _in_place
+    def __eq__(self, other): raise NotImplementedError('Sym does not know ==; wanted <, <=, > or >=')
+    __ne__, __hash__ = __eq__, object.__hash__
     def __getitem__(self, i): return Sym(self.entries[i])
     def __repr__(self): return f'Sym({self.entries.tolist()})'
 
@@ -121,7 +143,7 @@ class Sym:
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name = func.__name__.strip('_')
+        name = func.__name__.removeprefix('__').removesuffix('__')
         if name in ops: return _apply(name, *args, **(kwargs or {}))
         raise NotImplementedError(_unknown.format(name=name))
 
@@ -129,9 +151,11 @@ def _array(v):
     "What `ops` are given for `v`: an array of expressions for a tensor, an exact number for a number"
     if isinstance(v, Sym): return v.entries
     if isinstance(v, Tensor): return Sym([_exact(e) for e in v.flatten().tolist()]).entries.reshape(tuple(v.shape))
-    return _exact(v) if isinstance(v, float) else v
+    return _exact(v) if isinstance(v, (float, bool)) else v
 
-def _apply(name, *args, **kwargs): return Sym(ops[name](*map(_array, args), **kwargs))
+def _apply(name, *args, **kwargs):
+    try: return Sym(ops[name](*map(_array, args), **kwargs))
+    except TypeError as e: raise NotImplementedError(f"Sym's {name} in fastgroundup.prove.ops cannot take these arguments: {e}") from e
 
 for _name in 'add radd sub rsub mul rmul truediv rtruediv neg pow matmul rmatmul gt ge lt le abs'.split():
     setattr(Sym, f'__{_name}__', lambda self, *args, name=_name: _apply(name, self, *args))
@@ -156,7 +180,7 @@ class Proof:
 
     def _summary(self):
         proved = sum(r.verdict == 'proved' for r in self.rows)
-        where = ', wherever no input of a relu is exactly 0' if self.corner else ''
+        where = ' for all numbers for which both sides are defined'*(proved > 0) + ' and no input of a relu is 0'*self.corner
         return f'{self.title}: {proved} of {len(self.rows)} gradients are proved{where}' + f'; {self.problem}'*bool(self.problem)
 
     def __str__(self):
@@ -200,10 +224,16 @@ def _difference(derivative, written):
     "None where the two arrays are shown equal; else `(index, what remains)` of the first entry where they are not"
     import numpy, sympy
     for index in numpy.ndindex(derivative.shape):
-        rest = sympy.expand(derivative[index] - written[index])
-        if rest != 0: rest = sympy.simplify(rest)
-        if rest != 0: return index, rest
+        rest = derivative[index] - written[index]
+        if rest != 0 and not _vanishes(rest): return index, rest
     return None
+
+def _vanishes(rest):
+    "Whether `rest` is shown to be 0: its numerator, over a common denominator, with each exponential as a symbol"
+    import sympy
+    rest = rest.xreplace({e: sympy.Dummy() for e in rest.atoms(sympy.exp)})
+    if sympy.expand(rest) == 0 or sympy.expand(sympy.fraction(sympy.together(rest))[0]) == 0: return True
+    return rest.count_ops() < 300 and sympy.simplify(rest) == 0
 
 def _counterexample(index, rest, derivative, written):
     "Numbers for which `rest` is not 0, in words; '' where none were found"
@@ -211,8 +241,10 @@ def _counterexample(index, rest, derivative, written):
     rng, symbols = random.Random(0), sorted(rest.free_symbols | derivative.free_symbols | written.free_symbols, key=str)
     for _ in range(50):
         at = {s: sympy.Rational(rng.randint(-9, 9), rng.randint(1, 4)) for s in symbols}
-        value = rest.subs(at)
-        if not value.is_number or abs(value.evalf()) < 1e-9: continue
+        if any(s.args[0].subs(at) == 0 for e in (rest, derivative, written) for s in e.atoms(_switch())): continue # on a corner
+        try: value = complex(rest.subs(at))
+        except (TypeError, ValueError): continue
+        if not abs(value) > 1e-9 or value != value: continue
         given = ', '.join(f'{s}={v}' for s,v in at.items())
         is_, be = (sympy.N(e.subs(at), 6) for e in (written, derivative))
         return f'entry {list(index)} is {is_}, should be {be}, for {given}'
@@ -222,6 +254,7 @@ def _claim(name, derivative, g):
     "Compare sympy's `derivative` with what the code wrote"
     shape = tuple(derivative.shape)
     if g is None: return Claim(name, shape, 'REFUTED', derivative, None, 'nothing was written')
+    g = Sym(_array(g))
     if tuple(g.shape) != shape:
         words = f'shape {tuple(g.shape)} was written, should be {shape}'
         return Claim(name, shape, 'REFUTED', derivative, g.entries, words)
@@ -237,7 +270,13 @@ def prove(model:Module, # a Model, or a single layer
           targ:Tensor=None, # a Model's target; only the shape counts
          ) -> Proof:
     "Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss"
+    if not isinstance(model, Module): raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
+    for name,t in (('x', x), ('targ', targ)):
+        if t is None: continue
+        if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
+        if not t.numel() or name == 'x' and not t.is_floating_point():
+            raise ValueError(f'{name} of shape {tuple(t.shape)} and dtype {t.dtype}; wanted floating point, one entry at least')
     given = {'x': x, 'y': targ} | {f'self.{k}' if k in 'xy' else k: p for k,p in model.named_params().items()}
     sizes = {name: tuple(t.shape) for name,t in given.items() if t is not None}
     count = sum(math.prod(s) for s in sizes.values())
@@ -256,7 +295,7 @@ def prove(model:Module, # a Model, or a single layer
     loss = total(out)
     problem = ''
     try: symbolic.backward()
-    except (RuntimeError, ValueError) as e: problem = str(e)
+    except Exception as e: problem = f'{type(e).__name__}: {e}'
 
     derivatives = {name: (s, _each(lambda e: loss.diff(e))(s.entries)) for name,s in symbols.items() if name != 'y'}
     for i,l in enumerate(symbolic.layers if isinstance(model, Model) else ()):
