@@ -280,8 +280,8 @@ def prove(model:Module, # a Model, or a single layer
     given = {'x': x, 'y': targ} | {f'self.{k}' if k in 'xy' else k: p for k,p in model.named_params().items()}
     sizes = {name: tuple(t.shape) for name,t in given.items() if t is not None}
     count = sum(math.prod(s) for s in sizes.values())
-    if count > 100:
-        raise ValueError(f'{count} symbols for {", ".join(f"{n} {s}" for n,s in sizes.items())}; wanted at most 100, '
+    if count > 50:
+        raise ValueError(f'{count} symbols for {", ".join(f"{n} {s}" for n,s in sizes.items())}; wanted at most 50, '
                          'such as 2 rows, 3 inputs and 2 hidden units')
     symbols, memo, taken = {}, {}, {'u', 'a'}
     for name,t in given.items():
