@@ -144,7 +144,7 @@ class Report:
         def row(r, tag): return '<tr>' + ''.join(f'<{tag}>{escape(c)}</{tag}>' for c in r) + '</tr>'
         head, *body = self._table()
         rows = ''.join(row(r, 'td') for r in body)
-        table = f'<table><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>' if body else ''
+        table = f'<table class="table table-sm"><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>' if body else ''
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
 
 class Problem(Exception):
