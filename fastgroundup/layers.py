@@ -29,6 +29,7 @@ class Module:
 
     def __call__(self, *args):
         "`forward(*args)`, remembered for the way back in `args` and `out`"
+        if isinstance(self.out, Module): raise ValueError(f'{type(self).__name__} keeps a module in out; wanted another name for it')
         out = self.forward(*args)
         if not hasattr(out, 'view_as'): raise TypeError(f'{type(self).__name__}.forward returned {type(out).__name__}; wanted a tensor')
         if hasattr(out, '_made') or any(out is t for t in (*args, *vars(self).values())):
@@ -53,7 +54,8 @@ class Module:
         g, shape = getattr(self.out, 'g', None), tuple(self.out.shape)
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
         if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted a gradient to begin with')
-        if g.shape != shape: raise ValueError(f'{name}: out.g of shape {tuple(g.shape)}; wanted the output\'s {shape}')
+        if getattr(g, 'shape', None) != shape:
+            raise ValueError(f'{name}: out.g of shape {tuple(g.shape) if hasattr(g, "shape") else g}; wanted the output\'s {shape}')
         for m in modules.values(): zero_grad(*m._tensors())
         self.out.g, _pass.running = g, True
         try: self.bwd(self.out, *self.args)
