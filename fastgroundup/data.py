@@ -147,7 +147,8 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
     "Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged"
     x,y = _images_labels(path, 'train')
     if not 0 < n_train < len(x):
-        raise ValueError(f'n_train={n_train} of {len(x)} images in {path or "the package"}; wanted at least 1 and not all')
+        where = path or 'the package'
+        raise ValueError(f'n_train={n_train} of {len(x)} images in {where}; wanted at least 1 and not all')
     return Mnist(x[:n_train], y[:n_train], x[n_train:], y[n_train:])
 
 # %% ../nbs/00_data.ipynb #e0b4e9f1

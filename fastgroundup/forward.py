@@ -90,7 +90,7 @@ def init_params(n_in:int, # input features
                 init:str='randn', # 'randn', standard normal; 'kaiming', the same times √(2/fan_in)
                 generator:torch.Generator=None, # None: torch's global one
                ) -> tuple: # (w1, b1, w2, b2), float32: (n_in, n_hidden), (n_hidden,), (n_hidden, n_out), (n_out,)
-    "Draw the weights of a network with one hidden layer, w1 first; `ValueError` for an unknown `init` or a size below 1"
+    "Draw the weights of a network with one hidden layer, w1 first; `ValueError` for a size below 1 or an unknown `init`"
     if min(n_in, n_hidden, n_out) < 1: raise ValueError(f'sizes {n_in}, {n_hidden}, {n_out}; wanted 1 or more of each')
     if init not in ('randn', 'kaiming'): raise ValueError(f"init={init!r}; wanted 'randn' or 'kaiming'")
     def weights(n, m): return torch.randn(n, m, generator=generator) * (math.sqrt(2/n) if init == 'kaiming' else 1)

@@ -135,7 +135,8 @@ class Report:
     def __str__(self):
         table = list(self._table())
         width = [max(len(r[i]) for r in table) for i in range(7)] + [0]
-        def line(r): return '  '.join(c.rjust(w) if i in (3,4,5) else c.ljust(w) for i,(c,w) in enumerate(zip(r, width)))
+        def cell(i, c): return c.rjust(width[i]) if i in (3,4,5) else c.ljust(width[i])
+        def line(r): return '  '.join(cell(i, c) for i,c in enumerate(r))
         lines = [*(line(r).rstrip() for r in table), ''] if self.rows else []
         return '\n'.join(lines + self._summary())
     __repr__ = __str__
@@ -144,7 +145,7 @@ class Report:
         def row(r, tag): return '<tr>' + ''.join(f'<{tag}>{escape(c)}</{tag}>' for c in r) + '</tr>'
         head, *body = self._table()
         rows = ''.join(row(r, 'td') for r in body)
-        table = f'<table class="table table-sm"><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>' if body else ''
+        table = f'<table class="table table-sm"><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>'*bool(body)
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
 
 class Problem(Exception):
@@ -213,7 +214,7 @@ def _watch(name, m, steps, notes):
         if isinstance(out, Tensor): return out
         raise Problem(f'{label}: forward returned {type(out).__name__}; wanted a tensor')
     def watched_bwd(out, *args):
-        if getattr(out, 'g', None) is None: raise Problem(f'{label}: no out.g for bwd to begin from; no layer after it wrote one')
+        if getattr(out, 'g', None) is None: raise Problem(f'{label}: no out.g for bwd to begin from')
         tensors = {id(t): t for t in (*args, *m.params()) if isinstance(t, Tensor)}.values()
         before = [None if getattr(t, 'g', None) is None else t.g.clone() for t in tensors]
         upstream = out.g
@@ -260,7 +261,7 @@ def _by_autograd(model, x, targ, dtype=None):
 
 # %% ../nbs/04_gradcheck.ipynb #a1827426
 def _by_differences(model, x, targ):
-    "A function of a name and gradients that gives their relative errors, by how the loss changes along random directions"
+    "A function of a name and gradients: their relative errors, by how the loss changes along random directions"
     f64, directions = torch.float64, 2 if x.numel() < 1_000_000 else 1
     model, x, targ, upstream = _copy(model, f64), _clone(x, f64), targ if targ is None else _clone(targ, f64), []
     added, params = {}, _params(model)
@@ -294,7 +295,7 @@ def _by_differences(model, x, targ):
         scale = 1. if t is None else t.square().mean().sqrt().item() or 1.
         norm = torch.linalg.vector_norm(like, dtype=f64).item()*scale
         eps = (min(max(2e-10*size/norm, 1e-8), 1e-4) if norm else 1e-6)/finer
-        if norm and 1e-15*size/(eps*norm) > 1e-3: return [None]*len(grads) # the loss has no digits left for so small a change
+        if norm and 1e-15*size/(eps*norm) > 1e-3: return [None]*len(grads) # the loss has too few digits to tell
         gen, squares = torch.Generator(like.device).manual_seed(1), [0.]*len(grads)
         for _ in range(directions):
             v = torch.randn(like.shape, generator=gen, device=like.device).mul_(scale)
@@ -308,7 +309,7 @@ def _by_differences(model, x, targ):
 
 # %% ../nbs/04_gradcheck.ipynb #21161e7c
 def _local(step, upstream, turned=None):
-    "`{id(tensor): gradient}` that `step` should write from `upstream`, by autograd; `turned` names a parameter to transpose"
+    "`{id(tensor): gradient}` that `step` should write, by autograd; `turned` names a parameter to transpose"
     twin = _copy(step.module, grad=True)
     params = twin.named_params()
     if turned: params[turned].data = params[turned].data.t().clone()
@@ -381,7 +382,8 @@ def _beyond_corner(done, most=20):
     "Whether some module wrote, where it differs from autograd, what lies outside of the slopes on the two sides"
     names, blamed = {id(t): k for k,t in done.named.items()}, []
     for step in done.steps:
-        if not step.upstream.isfinite().all() or any(b.startswith(f'{step.name}.') or not step.name for b in blamed): continue
+        inside = any(b.startswith(f'{step.name}.') or not step.name for b in blamed)
+        if inside or not step.upstream.isfinite().all(): continue
         wanted, module = _local(step, step.upstream), _copy(step.module, torch.float64)
         args, u = [_clone(a, torch.float64) if isinstance(a, Tensor) else a for a in step.args], step.upstream.double()
         for t,before,after in step.wrote:
@@ -405,7 +407,7 @@ def _beyond_corner(done, most=20):
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
 def _culprits(done, faults):
-    "`{name: words}` of where the fault lies that each gradient follows from: the nearest on the way back that reached it"
+    "`{name: words}` of the fault that each gradient follows from: the nearest on the way back"
     names, found, nearest = {id(t): k for k,t in done.named.items()}, {}, ''
     for step in done.steps:
         wrote = [names[id(t)] for t,*_ in step.wrote if id(t) in names]
@@ -475,7 +477,8 @@ def _check(notes, model, x, targ, rtol, numeric):
         for k in wrong:
             digits = rel_error(low[k].double(), high[k])/torch.finfo(torch.float32).eps
             if errors[k] <= min(10*digits*torch.finfo(named[k].dtype).eps, 0.1): rounding.add(k)
-        rounding |= {k for k in disputed if named[k].dtype != torch.float64 and (differences(k, high[k])[0] or 0) <= loose[k]}
+        coarse = {k for k in disputed if named[k].dtype != torch.float64}
+        rounding |= {k for k in coarse if (differences(k, high[k])[0] or 0) <= loose[k]}
     if (wrong | disputed) - rounding:
         near, x_near = _nearby(model, x)
         done_near, auto_near = _by_hand(near, x_near, targ), _by_autograd(near, x_near, targ)
@@ -496,7 +499,8 @@ def _check(notes, model, x, targ, rtol, numeric):
         elif k in wrong and lost[k][0] is not None and lost[k][0] <= loose[k] < lost[k][1]:
             diagnosis = f'the loss agrees, but autograd does not{_hidden}'
         elif k in wrong:
-            verdict, diagnosis = 'WRONG', faults.get(k) or culprit.get(k) or ('see below' if notes else diagnose(g, auto[k], len(x)))
+            verdict, diagnosis = 'WRONG', faults.get(k) or culprit.get(k)
+            if not diagnosis: diagnosis = 'see below' if notes else diagnose(g, auto[k], len(x))
         largest = None if g is None or not g.numel() else g.abs().max().item()/(1.75 if isinstance(model, Model) else 1)
         yield Row(k, tuple(t.shape), t.dtype, largest, errors[k], lost[k][0], verdict, diagnosis)
 
@@ -576,13 +580,15 @@ class _Weighed:
             squares += ((4*narrow - wide)/3 - (g*v).sum().item())**2
         return math.sqrt(squares/4)/max(g.norm().item()*scale, 1e-12*size, 1e-300)
 
-    def at_corner(self, at, i, g, most=20):
-        "Whether `g` lies between the slopes on the two sides of every entry where those differ from it"
+    @torch.no_grad()
+    def at_corner(self, at, i, g, h=1e-6):
+        "Whether every entry of `g` (the first 2,000) lies between the slopes on its two sides"
+        def total(step): return self.total([t + step if j == i else t.clone() for j,t in enumerate(at)]).item()
+        here = total(0*g)
         for entry in range(min(g.numel(), 2000)):
             step = torch.zeros_like(g)
-            step.view(-1)[entry] = 1
-            here, h = self.total(at).item(), 1e-6
-            up, down = ((self.total([t + s*h*step if j == i else t for j,t in enumerate(at)]).item() - here)/(s*h) for s in (1, -1))
+            step.view(-1)[entry] = h
+            up, down = (total(step) - here)/h, (here - total(-step))/h
             slack = 1e-3*max(abs(up), abs(down), 1e-6)
             if not min(up, down) - slack <= g.flatten()[entry].item() <= max(up, down) + slack: return False
         return True
@@ -606,7 +612,7 @@ def _check_function(fn, inputs, rtol):
     "The rows of `check_function`"
     f, at, near = _Weighed(fn), [_clone(t, torch.float64) for t in inputs], None
     with torch.no_grad(): first, second = (f.outputs([t.clone() for t in at]) for _ in range(2))
-    if not all(o.isfinite().all() for o in first): raise Problem('an output is not finite in float64; wanted finite numbers')
+    if not all(o.isfinite().all() for o in first): raise Problem('an output is not finite in float64')
     if not all(torch.equal(a, b) for a,b in zip(first, second)):
         raise Problem('the function is not deterministic: the same input gave two different outputs')
     size = sum((o*w).abs().sum().item() for o,w in zip(first, f.weights))
@@ -644,7 +650,7 @@ def fastgroundup_check(seed:int=42, # seed of the weights
                        device:str='cpu', # cpu or cuda
                       ) -> int: # exit status: 0 all right, 1 a gradient is wrong, 2 bad arguments
     "Check the lesson's hand-written gradients on MNIST against autograd and against the loss"
-    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # a terminal that has no → gets a ?
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     wanted = [(-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
               (1 <= n_hidden <= 100_000, f'--n_hidden {n_hidden}; wanted 1 to 100000'),
               (1 <= rows <= 50_000, f'--rows {rows}; wanted 1 to 50000'),

@@ -29,9 +29,10 @@ class Module:
 
     def __call__(self, *args):
         "`forward(*args)`, remembered for the way back in `args` and `out`"
-        if isinstance(self.out, Module): raise ValueError(f'{type(self).__name__} keeps a module in out; wanted another name for it')
+        name = type(self).__name__
+        if isinstance(self.out, Module): raise ValueError(f'{name} keeps a module in out; wanted another name for it')
         out = self.forward(*args)
-        if not hasattr(out, 'view_as'): raise TypeError(f'{type(self).__name__}.forward returned {type(out).__name__}; wanted a tensor')
+        if not hasattr(out, 'view_as'): raise TypeError(f'{name}.forward returned {type(out).__name__}; wanted a tensor')
         if hasattr(out, '_made') or any(out is t for t in (*args, *vars(self).values())):
             out = out.view_as(out) # what it returns is somebody else's: make it an object of its own, with its own `.g`
         self.args, self.out, out._made = args, out, True
@@ -46,16 +47,17 @@ class Module:
         "One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss"
         name, modules = type(self).__name__, self.named_modules()
         if getattr(_pass, 'running', False):
-            raise RuntimeError(f'{name}.backward() inside a pass, which it would begin anew; wanted {name}.bwd(out, *args)')
+            raise RuntimeError(f'{name}.backward() inside a pass would begin a new one; wanted {name}.bwd(out, *args)')
         if self.out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
         for k,m in modules.items():
             if any(t._version != v for t,v in m._versions):
-                raise RuntimeError(f'{k or name}: a tensor of its last call was changed in place since; call the {name} again')
+                raise RuntimeError(f'{k or name}: a tensor of its last call was changed in place; call the {name} again')
         g, shape = getattr(self.out, 'g', None), tuple(self.out.shape)
         if g is None and self.out.numel() == 1: g = torch.ones_like(self.out)
-        if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted a gradient to begin with')
+        if g is None: raise ValueError(f'{name}: no out.g for an output of shape {shape}; wanted one to begin from')
         if getattr(g, 'shape', None) != shape:
-            raise ValueError(f'{name}: out.g of shape {tuple(g.shape) if hasattr(g, "shape") else g}; wanted the output\'s {shape}')
+            given = f'of shape {tuple(g.shape)}' if hasattr(g, 'shape') else f'{g}'
+            raise ValueError(f'{name}: out.g {given}; wanted the shape of the output, {shape}')
         for m in modules.values(): zero_grad(*m._tensors())
         self.out.g, _pass.running = g, True
         try: self.bwd(self.out, *self.args)
@@ -63,7 +65,8 @@ class Module:
 
     def __getstate__(self): return {k: v for k,v in vars(self).items() if k not in ('args', 'out', '_versions')}
     def _parts(self): return [p for k,v in self.__getstate__().items() for p in _flat(k, v)]
-    def _tensors(self): return [t for _,t in (*self._parts(), *_flat('', [self.args, self.out])) if isinstance(t, Tensor)]
+    def _tensors(self):
+        return [t for _,t in (*self._parts(), *_flat('', [self.args, self.out])) if isinstance(t, Tensor)]
 
     def named_modules(self):
         "`{name: module}` of this module, named '', and all inside it; `ValueError` where one stands in two places"

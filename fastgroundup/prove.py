@@ -35,7 +35,8 @@ def _switch():
 def _exact(number):
     "A Python number as the fraction it stands for"
     import sympy
-    if not isinstance(number, float): return sympy.Integer(number) if isinstance(number, bool) else sympy.sympify(number)
+    if isinstance(number, bool): number = int(number)
+    if not isinstance(number, float): return sympy.sympify(number)
     if not math.isfinite(number): return sympy.Float(number)
     fraction = sympy.Rational(number).limit_denominator(10**6)
     return fraction if math.isclose(fraction, number, rel_tol=1e-14) else sympy.Rational(number)
@@ -65,8 +66,8 @@ def _mean(x, dim=None, keepdim=False):
     return total/_exact(x.size//getattr(total, 'size', 1))
 
 def _to(x, *args, **kwargs):
-    if any(isinstance(a, dtype) and not a.is_floating_point for a in (*args, *kwargs.values())): raise NotImplementedError('Sym is floating point only')
-    return x
+    if all(a.is_floating_point for a in (*args, *kwargs.values()) if isinstance(a, dtype)): return x
+    raise NotImplementedError('Sym is floating point only')
 
 def _numpy(name):
     "The numpy function `name`"
@@ -128,7 +129,7 @@ class Sym:
     def numel(self): return self.entries.size
     def is_floating_point(self): return True
     def __len__(self): return len(self.entries)
-    def __bool__(self): raise NotImplementedError('a Sym is neither true nor false; wanted torch.where, or a mask to multiply by')
+    def __bool__(self): raise NotImplementedError('a Sym is neither true nor false; wanted torch.where, or a mask')
     def _in_place(self, *_): raise NotImplementedError('a Sym cannot be changed in place; wanted a new tensor')
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __setitem__ = _in_place
     def __eq__(self, other): raise NotImplementedError('Sym does not know ==; wanted <, <=, > or >=')
@@ -155,7 +156,7 @@ def _array(v):
 
 def _apply(name, *args, **kwargs):
     try: return Sym(ops[name](*map(_array, args), **kwargs))
-    except TypeError as e: raise NotImplementedError(f"Sym's {name} in fastgroundup.prove.ops cannot take these arguments: {e}") from e
+    except TypeError as e: raise NotImplementedError(f"Sym's {name} (in prove.ops) cannot take these arguments: {e}") from e
 
 for _name in 'add radd sub rsub mul rmul truediv rtruediv neg pow matmul rmatmul gt ge lt le abs'.split():
     setattr(Sym, f'__{_name}__', lambda self, *args, name=_name: _apply(name, self, *args))
@@ -180,8 +181,9 @@ class Proof:
 
     def _summary(self):
         proved = sum(r.verdict == 'proved' for r in self.rows)
-        where = ' for all numbers for which both sides are defined'*(proved > 0) + ' and no input of a relu is 0'*self.corner
-        return f'{self.title}: {proved} of {len(self.rows)} gradients are proved{where}' + f'; {self.problem}'*bool(self.problem)
+        where = ' for all numbers for which both sides are defined' + ' and no input of a relu is 0'*self.corner
+        words = f'{self.title}: {proved} of {len(self.rows)} gradients are proved' + where*(proved > 0)
+        return words + f'; {self.problem}'*bool(self.problem)
 
     def __str__(self):
         width = max(len(r.name) for r in self.rows)
@@ -196,7 +198,8 @@ class Proof:
     def _repr_markdown_(self):
         from sympy import latex
         lines = [f'**{self._summary()}.**', f'$$L = {latex(self.loss)}$$',
-                 '| gradient | shape | verdict | first entry: the derivative of $L$ | as the code wrote it |', '|---|---|---|---|---|']
+                 '| gradient | shape | verdict | first entry: the derivative of $L$ | as the code wrote it |',
+                 '|---|---|---|---|---|']
         for r in self.rows:
             written = 'nothing' if r.written is None else f'${latex(r.written.flatten()[0])}$'
             lines.append(f'| `{r.name}` | {r.shape} | {r.verdict} | ${latex(r.derivative.flatten()[0])}$ | {written} |')
@@ -241,7 +244,8 @@ def _counterexample(index, rest, derivative, written):
     rng, symbols = random.Random(0), sorted(rest.free_symbols | derivative.free_symbols | written.free_symbols, key=str)
     for _ in range(50):
         at = {s: sympy.Rational(rng.randint(-9, 9), rng.randint(1, 4)) for s in symbols}
-        if any(s.args[0].subs(at) == 0 for e in (rest, derivative, written) for s in e.atoms(_switch())): continue # on a corner
+        switches = {s for e in (rest, derivative, written) for s in e.atoms(_switch())}
+        if any(s.args[0].subs(at) == 0 for s in switches): continue # on a corner
         try: value = complex(rest.subs(at))
         except (TypeError, ValueError): continue
         if not abs(value) > 1e-9 or value != value: continue
@@ -270,13 +274,15 @@ def prove(model:Module, # a Model, or a single layer
           targ:Tensor=None, # a Model's target; only the shape counts
          ) -> Proof:
     "Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss"
-    if not isinstance(model, Module): raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
+    if not isinstance(model, Module):
+        raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
     for name,t in (('x', x), ('targ', targ)):
         if t is None: continue
         if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
         if not t.numel() or name == 'x' and not t.is_floating_point():
-            raise ValueError(f'{name} of shape {tuple(t.shape)} and dtype {t.dtype}; wanted floating point, one entry at least')
+            raise ValueError(f'{name} of shape {tuple(t.shape)} and dtype {t.dtype}; '
+                             'wanted floating point, one entry at least')
     given = {'x': x, 'y': targ} | {f'self.{k}' if k in 'xy' else k: p for k,p in model.named_params().items()}
     sizes = {name: tuple(t.shape) for name,t in given.items() if t is not None}
     count = sum(math.prod(s) for s in sizes.values())
@@ -286,7 +292,8 @@ def prove(model:Module, # a Model, or a single layer
     symbols, memo, taken = {}, {}, {'u', 'a'}
     for name,t in given.items():
         if t is None: continue
-        if id(t) not in memo or name in ('x', 'y'): memo[id(t)] = symbols[name] = _symbols(_letter(name, taken), t.shape)
+        if id(t) in memo and name not in ('x', 'y'): continue
+        memo[id(t)] = symbols[name] = _symbols(_letter(name, taken), t.shape)
     symbolic = copy.deepcopy(model, {id(t): memo[id(t)] for t in model.params()})
     def total(out): return (out*u).sum().entries.item()
 
@@ -301,7 +308,8 @@ def prove(model:Module, # a Model, or a single layer
     for i,l in enumerate(symbolic.layers if isinstance(model, Model) else ()):
         a = h = _symbols('a', l.out.shape)
         for m in symbolic.layers[i+1:]: h = m.forward(h)
-        rest, meant = total(symbolic.loss.forward(h, symbols['y'])), dict(zip(a.entries.flatten(), l.out.entries.flatten()))
+        rest = total(symbolic.loss.forward(h, symbols['y']))
+        meant = dict(zip(a.entries.flatten(), l.out.entries.flatten()))
         derivatives[f'layers.{i}.out'] = l.out, _each(lambda e: rest.diff(e).subs(meant, simultaneous=True))(a.entries)
     proof = Proof(type(model).__name__, loss, bool(loss.atoms(_switch())), problem)
     proof.rows += [_claim(name, d, getattr(t, 'g', None)) for name,(t,d) in derivatives.items()]
