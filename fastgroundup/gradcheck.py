@@ -178,7 +178,7 @@ def _named(model, x):
     first = {id(t): name for name,t in reversed(found.items())}
     return {name: t for name,t in found.items() if first[id(t)] == name}
 
-def _call(model, x, targ): return model(x, targ) if isinstance(model, Model) else model(x)
+def _call(model, x, targ): return model(x) if targ is None else model(x, targ)
 
 def _upstream(model, out):
     "The gradient to begin with: for a loss a number that no mistake makes, for a single layer fixed random entries"
@@ -439,7 +439,7 @@ def _refuse(model, x, targ):
 # %% ../nbs/04_gradcheck.ipynb #c529d763
 def check_grads(model:Module, # a Model, or a single layer
                 x:Tensor, # (n, ...) its input, floating point
-                targ:Tensor=None, # a Model's target; None for a single layer
+                targ:Tensor=None, # the target of a Model or a loss; None for any other layer
                 rtol:float=None, # largest relative error against autograd; None: by dtype, as in `test_grad`
                 numeric:bool=True, # whether to measure differences of the loss too
                ) -> Report:

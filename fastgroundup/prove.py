@@ -271,7 +271,7 @@ def _claim(name, derivative, g):
 # %% ../nbs/05_prove.ipynb #159b863f
 def prove(model:Module, # a Model, or a single layer
           x:Tensor, # its input; only the shape counts
-          targ:Tensor=None, # a Model's target; only the shape counts
+          targ:Tensor=None, # the target of a Model or a loss; only the shape counts
          ) -> Proof:
     "Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss"
     if not isinstance(model, Module):
@@ -297,7 +297,7 @@ def prove(model:Module, # a Model, or a single layer
     symbolic = copy.deepcopy(model, {id(t): memo[id(t)] for t in model.params()})
     def total(out): return (out*u).sum().entries.item()
 
-    out = symbolic(symbols['x'], symbols['y']) if isinstance(model, Model) else symbolic(symbols['x'])
+    out = symbolic(*(symbols[k] for k in ('x', 'y') if k in symbols))
     u = out.g = _symbols('u', out.shape)
     loss = total(out)
     problem = ''
