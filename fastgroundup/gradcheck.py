@@ -180,9 +180,11 @@ def _named(model, x):
 
 def _call(model, x, targ): return model(x) if targ is None else model(x, targ)
 
+_start = 1.75 # the gradient that a Model's pass begins with: a number that no mistake makes
+
 def _upstream(model, out):
-    "The gradient to begin with: for a loss a number that no mistake makes, for a single layer fixed random entries"
-    if isinstance(model, Model): return torch.full_like(out, 1.75)
+    "The gradient to begin with: `_start` for a Model, fixed random entries for a single layer"
+    if isinstance(model, Model): return torch.full_like(out, _start)
     return torch.randn(out.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(out)
 
 # %% ../nbs/04_gradcheck.ipynb #ef37c74c
@@ -341,12 +343,11 @@ def _suspects(step, t, e):
         if p.ndim == 2 and p.shape[0] == p.shape[1]: yield f'{k} and its transpose confused', local(u, k)
     if u.ndim == 2: yield 'summed over the wrong axis', u.sum(1)
 
-def _faults(done, n):
-    "`{name: words}` for each gradient that a module wrote wrong, given what it read"
-    found, guilty, names = {}, [], {id(t): k for k,t in done.named.items()}
+def _written_wrong(done):
+    "Yield `(step, name, tensor, a, e, after)` where a module wrote `a`, and not `e`, given what it read; inner ones first"
+    guilty, names = [], {id(t): k for k,t in done.named.items()}
     for step in done.steps:
-        name, u = step.name, step.upstream
-        inside = any(g.startswith(f'{name}.') or not name for g in guilty)
+        inside, u = any(g.startswith(f'{step.name}.') or not step.name for g in guilty), step.upstream
         if inside or u.shape != step.module.out.shape or not u.isfinite().all(): continue
         wanted = _local(step, u)
         for t,before,after in step.wrote:
@@ -355,10 +356,16 @@ def _faults(done, n):
             added = before is not None and after is not None and after.shape == before.shape
             a = None if added and torch.equal(after, before) else after - before if added else after
             if _same(a, e) and a.dtype == e.dtype: continue
-            if added and _same(after, e): words = 'overwritten where it should add, so that another use of it is lost'
-            else: words = (_name(a, e, n, _suspects(step, t, e)) or 'no known mistake explains it') + _worst(a, e)
-            found[k] = f'{_label(name, step.module)}: {words}'
-            guilty.append(name)
+            guilty.append(step.name)
+            yield step, k, t, a, e, after if added else None
+
+def _faults(done, n):
+    "`{name: words}` for each gradient that a module wrote wrong, given what it read"
+    found = {}
+    for step,k,t,a,e,after in _written_wrong(done):
+        if _same(after, e): words = 'overwritten where it should add, so that another use of it is lost'
+        else: words = (_name(a, e, n, _suspects(step, t, e)) or 'no known mistake explains it') + _worst(a, e)
+        found[k] = f'{_label(step.name, step.module)}: {words}'
     return found
 
 # %% ../nbs/04_gradcheck.ipynb #ea3e8c6b
@@ -380,29 +387,21 @@ _hidden = ': does forward hide something, with detach or no_grad?'
 # %% ../nbs/04_gradcheck.ipynb #7e54093f
 def _beyond_corner(done, most=20):
     "Whether some module wrote, where it differs from autograd, what lies outside of the slopes on the two sides"
-    names, blamed = {id(t): k for k,t in done.named.items()}, []
-    for step in done.steps:
-        inside = any(b.startswith(f'{step.name}.') or not step.name for b in blamed)
-        if inside or not step.upstream.isfinite().all(): continue
-        wanted, module = _local(step, step.upstream), _copy(step.module, torch.float64)
-        args, u = [_clone(a, torch.float64) if isinstance(a, Tensor) else a for a in step.args], step.upstream.double()
-        for t,before,after in step.wrote:
-            e = wanted.get(id(t))
-            if id(t) not in names or e is None or after is None or after.shape != e.shape: continue
-            a = after if before is None else after - before
-            if _same(a, e): continue
-            blamed.append(step.name)
-            place = next((i for i,given in enumerate(step.args) if given is t), None)
-            if place is None or not a.isfinite().all(): return True
-            def local(entry, h):
-                moved = [g.clone() if isinstance(g, Tensor) else g for g in args]
-                moved[place].view(-1)[entry] += h
-                return (module.forward(*moved)*u).sum().item()
-            for entry in ((a - e).abs() > 1e-3*e.abs().max()).flatten().nonzero().flatten()[:most].tolist():
-                h = 1e-6*max(1., t.abs().max().item())
-                up, down = (local(entry, h) - local(entry, 0))/h, (local(entry, 0) - local(entry, -h))/h
-                slack, value = 1e-3*max(abs(up), abs(down), 1e-9), a.flatten()[entry].item()
-                if not min(up, down) - slack <= value <= max(up, down) + slack: return True
+    for step,_,t,a,e,_ in _written_wrong(done):
+        if a is None or a.shape != e.shape or _same(a, e): continue
+        place = next((i for i,given in enumerate(step.args) if given is t), None)
+        if place is None or not a.isfinite().all(): return True
+        module, u = _copy(step.module, torch.float64), step.upstream.double()
+        def local(entry, h):
+            args = [_clone(g, torch.float64) if isinstance(g, Tensor) else g for g in step.args]
+            args[place] = args[place].contiguous()
+            args[place].view(-1)[entry] += h
+            return (module.forward(*args)*u).sum().item()
+        for entry in ((a - e).abs() > 1e-3*e.abs().max()).flatten().nonzero().flatten()[:most].tolist():
+            h, here = 1e-6*max(1., t.abs().max().item()), local(entry, 0)
+            up, down = (local(entry, h) - here)/h, (here - local(entry, -h))/h
+            slack, value = 1e-3*max(abs(up), abs(down), 1e-9), a.flatten()[entry].item()
+            if not min(up, down) - slack <= value <= max(up, down) + slack: return True
     return False
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
@@ -501,7 +500,7 @@ def _check(notes, model, x, targ, rtol, numeric):
         elif k in wrong:
             verdict, diagnosis = 'WRONG', faults.get(k) or culprit.get(k)
             if not diagnosis: diagnosis = 'see below' if notes else diagnose(g, auto[k], len(x))
-        largest = None if g is None or not g.numel() else g.abs().max().item()/(1.75 if isinstance(model, Model) else 1)
+        largest = None if g is None or not g.numel() else g.abs().max().item()/(_start if isinstance(model, Model) else 1)
         yield Row(k, tuple(t.shape), t.dtype, largest, errors[k], lost[k][0], verdict, diagnosis)
 
 # %% ../nbs/04b_functions.ipynb #fb166763
@@ -586,7 +585,7 @@ class _Weighed:
         def total(step): return self.total([t + step if j == i else t.clone() for j,t in enumerate(at)]).item()
         here = total(0*g)
         for entry in range(min(g.numel(), 2000)):
-            step = torch.zeros_like(g)
+            step = torch.zeros(g.shape, dtype=g.dtype, device=g.device)
             step.view(-1)[entry] = h
             up, down = (total(step) - here)/h, (here - total(-step))/h
             slack = 1e-3*max(abs(up), abs(down), 1e-6)

@@ -225,7 +225,7 @@ def _letter(name, taken):
 
 def _difference(derivative, written):
     "None where the two arrays are shown equal; else `(index, what remains)` of the first entry where they are not"
-    import numpy, sympy
+    import numpy
     for index in numpy.ndindex(derivative.shape):
         rest = derivative[index] - written[index]
         if rest != 0 and not _vanishes(rest): return index, rest
