@@ -99,34 +99,48 @@ def init_params(n_in:int, # input features
 # %% ../nbs/01_forward.ipynb #4d171992
 def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
                ops, # [(name, [parameter, ...]), ...], one between each pair of tensors
-               back=(), # a label for each operation's way back; none: draw the way forward only
+               back=(), # a label for each operation's way back; none: only the way forward is drawn
+               grads=(), # a label for each operation, over its parameters: their gradients
+               per_row=None, # operations in a row, the last tensor of one beginning the next; None: all
+               width=1.55, # inches from one tensor to the next
               ): # matplotlib Figure
     "Draw `tensors` (round boxes), `ops` (ellipses) with their parameters (square boxes), and the way `back` under them"
     import matplotlib.pyplot as plt
     blue, orange, ink = '#0072B2', '#B34700', '#222222'
-    n, low, high = len(tensors), -1.45 if back else -0.6, 1.55 if any(params for _,params in ops) else 0.45
-    fig,ax = plt.subplots(figsize=(max(4, 1.55*n), (high-low)*0.8), layout='none')
+    def lines(labels): return max((label.count('\n') + 1 if label else 0 for label in labels), default=0)
+    n = min(per_row or len(ops), len(ops))
+    under = -0.4 - 0.2*lines(shape for _,shape in tensors)
+    low  = under - 0.45 - 0.2*max(1, lines(back)) if any(back) else under
+    high = 0.45 if not any(params for _,params in ops) else 1.6 + 0.21*lines(grads)
+    rows = range(math.ceil(len(ops)/n))
+    fig,ax = plt.subplots(figsize=(max(4, width*(n+1)), (high-low)*len(rows)*0.8), layout='none')
     fig.subplots_adjust(0, 0, 1, 1)
-    ax.set(xlim=(-0.6, 2*n-1.4), ylim=(low, high))
+    ax.set(xlim=(-0.93/width, 2*n + 0.93/width), ylim=(low - (high-low)*rows[-1], high))
     ax.axis('off')
+    def text(x, y, s, color=ink, va='center', **kw): return ax.text(x, y, s, ha='center', va=va, color=color, **kw)
     def box(x, y, s, style, edge=ink, face='white', **kw):
-        look = dict(boxstyle=style, fc=face, ec=edge, lw=1.2)
-        return ax.text(x, y, s, ha='center', va='center', color=edge, bbox=look, **kw).get_bbox_patch()
+        return text(x, y, s, edge, bbox=dict(boxstyle=style, fc=face, ec=edge, lw=1.2), **kw).get_bbox_patch()
+    def tensor(i, x, y):
+        text(x, y-0.33, tensors[i][1], va='top', fontsize=9)
+        return box(x, y, tensors[i][0], 'round,pad=0.4', blue, '#E8F1F8', weight='bold')
     def arrow(a, b, patches=(None,None), color=ink, **kw):
         ax.annotate('', b, a, zorder=4, arrowprops=dict(arrowstyle='-|>', color=color, lw=1.2, shrinkA=2, shrinkB=2,
                                                         patchA=patches[0], patchB=patches[1], **kw))
-    boxes = [box(2*i, 0, name, 'round,pad=0.4', blue, '#E8F1F8', weight='bold') for i,(name,_) in enumerate(tensors)]
-    for i,(_,shape) in enumerate(tensors): ax.text(2*i, -0.45, shape, ha='center', va='center', fontsize=9, color=ink)
-    for i,(name,params) in enumerate(ops):
-        op = box(2*i+1, 0, name, 'ellipse,pad=0.3')
-        arrow((2*i,0), (2*i+1,0), (boxes[i],op))
-        arrow((2*i+1,0), (2*i+2,0), (op,boxes[i+1]))
-        for j,p in enumerate(params):
-            x = 2*i+1 + 0.7*(j-(len(params)-1)/2)
-            arrow((x,1.25), (2*i+1,0), (box(x, 1.25, p, 'square,pad=0.35', face='#F4F4F4'), op))
-    for i,label in enumerate(back):
-        arrow((2*i+1.85,-0.72), (2*i+0.15,-0.72), color=orange, linestyle='--')
-        ax.text(2*i+1, -1.12, f'{len(back)-i}.  {label}', ha='center', va='center', fontsize=9, color=orange)
+    for row in rows:
+        y, here = -row*(high-low), range(row*n, min(row*n + n, len(ops)))
+        boxes = [tensor(i, 2*(i-row*n), y) for i in (*here, here[-1] + 1)]
+        for x,i in enumerate(here):
+            (name,params), x = ops[i], 2*x + 1
+            op = box(x, y, name, 'ellipse,pad=0.3')
+            arrow((x-1,y), (x,y), (boxes[x//2],op))
+            arrow((x,y), (x+1,y), (op,boxes[x//2+1]))
+            for j,p in enumerate(params):
+                at = x + (0.7 + 0.25*('\n' in p))*(j-(len(params)-1)/2)
+                arrow((at,y+1.25), (x,y), (box(at, y+1.25, p, 'square,pad=0.35', face='#F4F4F4'), op))
+            if grads: text(x, y+1.68, grads[i], orange, 'bottom', fontsize=8)
+            if not back or not back[i]: continue
+            arrow((x+0.85,y+under-0.12), (x-0.85,y+under-0.12), color=orange, linestyle='--')
+            text(x, y+under-0.28, back[i], orange, 'top', fontsize=9)
     plt.close(fig)
     return fig
 

@@ -7,6 +7,7 @@ __all__ = ['diagnose', 'Row', 'Report', 'Problem', 'check_grads', 'check_functio
 
 # %% ../nbs/04_gradcheck.ipynb #e47966d1
 import copy, math
+from contextlib import contextmanager
 from html import escape
 from typing import NamedTuple
 
@@ -95,6 +96,23 @@ def diagnose(actual:Tensor, # the gradient in question; None if there is none
     return (_name(actual, expected, n) or 'no known mistake explains it') + _worst(actual, expected)
 
 # %% ../nbs/04_gradcheck.ipynb #13966d67
+def _text_table(rows, right=()):
+    "`rows` of strings as aligned lines, the columns of number `right` to the right"
+    rows = list(rows)
+    width = [max(map(len, column)) for column in zip(*rows)]
+    def line(r): return '  '.join(c.rjust(w) if i in right else c.ljust(w) for i,(c,w) in enumerate(zip(r, width)))
+    return '\n'.join(line(r).rstrip() for r in rows)
+
+_right = ' style="text-align:right"'
+
+def _html_table(rows, right=()):
+    "The same as an HTML table"
+    def cell(i, c, tag): return f'<{tag}{_right*(i in right)}>{escape(c)}</{tag}>'
+    def line(r, tag): return '<tr>' + ''.join(cell(i, c, tag) for i,c in enumerate(r)) + '</tr>'
+    head, *body = rows
+    body = ''.join(line(r, 'td') for r in body)
+    return f'<table class="table table-sm"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
+
 class Row(NamedTuple):
     "What is known of one gradient"
     name:str # such as `x`, `layers.0.w`, `layers.0.out`
@@ -133,19 +151,11 @@ class Report:
         return [f'{self.title}: {words}', *self.notes]
 
     def __str__(self):
-        table = list(self._table())
-        width = [max(len(r[i]) for r in table) for i in range(7)] + [0]
-        def cell(i, c): return c.rjust(width[i]) if i in (3,4,5) else c.ljust(width[i])
-        def line(r): return '  '.join(cell(i, c) for i,c in enumerate(r))
-        lines = [*(line(r).rstrip() for r in table), ''] if self.rows else []
-        return '\n'.join(lines + self._summary())
+        return '\n'.join([*([_text_table(self._table(), (3,4,5)), ''] if self.rows else []), *self._summary()])
     __repr__ = __str__
 
     def _repr_html_(self):
-        def row(r, tag): return '<tr>' + ''.join(f'<{tag}>{escape(c)}</{tag}>' for c in r) + '</tr>'
-        head, *body = self._table()
-        rows = ''.join(row(r, 'td') for r in body)
-        table = f'<table class="table table-sm"><thead>{row(head, "th")}</thead><tbody>{rows}</tbody></table>'*bool(body)
+        table = _html_table(self._table(), (3,4,5))*bool(self.rows)
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
 
 class Problem(Exception):
@@ -224,6 +234,20 @@ def _watch(name, m, steps, notes):
         steps.append(_Step(name, m, args, upstream, [(t, b, getattr(t, 'g', None)) for t,b in zip(tensors, before)]))
     m.forward, m.bwd = watched_forward, watched_bwd
 
+@contextmanager
+def _watched(model, watch):
+    "Have `watch(name, module)` replace `forward` and `bwd` of the layers of `model`, and put them back at the end"
+    modules = {name: m for name,m in model.named_modules().items() if not isinstance(m, Model)}
+    before = [dict(vars(m)) for m in modules.values()]
+    try:
+        for name,m in modules.items(): watch(name, m)
+        yield
+    finally:
+        for m,own in zip(modules.values(), before):
+            for k in ('forward', 'bwd'):
+                vars(m).pop(k, None)
+                if k in own: vars(m)[k] = own[k]
+
 class _Pass(NamedTuple):
     "A watched pass: `{name: tensor}`, `{name: .g}`, the steps backward, and what there is to complain of"
     named:dict
@@ -234,18 +258,12 @@ class _Pass(NamedTuple):
 def _by_hand(model, x, targ):
     "Run a copy of `model` forward and backward, watched"
     model, x, targ, steps, notes = _copy(model), _clone(x), targ if targ is None else _clone(targ), [], []
-    modules = {name: m for name,m in model.named_modules().items() if not isinstance(m, Model)}
-    unwatched = [dict(vars(m)) for m in modules.values()]
-    for name,m in modules.items(): _watch(name, m, steps, notes)
-    out = _call(model, x, targ)
-    out.g = _upstream(model, out)
-    named = _named(model, x)
-    try: model.backward()
-    except (Problem, RuntimeError, ValueError) as e: notes.append(str(e))
-    for m,before in zip(modules.values(), unwatched):
-        for k in ('forward', 'bwd'):
-            del vars(m)[k]
-            if k in before: vars(m)[k] = before[k]
+    with _watched(model, lambda name,m: _watch(name, m, steps, notes)):
+        out = _call(model, x, targ)
+        out.g = _upstream(model, out)
+        named = _named(model, x)
+        try: model.backward()
+        except (Problem, RuntimeError, ValueError) as e: notes.append(str(e))
     return _Pass(named, {k: getattr(t, 'g', None) for k,t in named.items()}, steps, notes)
 
 # %% ../nbs/04_gradcheck.ipynb #0c2492ae
@@ -421,7 +439,7 @@ def _refuse_nonfinite(name, t):
     raise ValueError(f'{name} is {t[tuple(where)].item()} at {where}; wanted finite numbers')
 
 def _refuse(model, x, targ):
-    "`ValueError` for what cannot be checked"
+    "`ValueError` for what cannot be run forward and backward; `{name: tensor}` of what is given otherwise"
     if not isinstance(model, Module):
         raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
     if isinstance(model, Model) and not model.layers: raise ValueError('a Model of no layers; wanted one at least')
@@ -433,7 +451,7 @@ def _refuse(model, x, targ):
             raise ValueError(f'{name} of dtype {t.dtype}; wanted floating point')
         if not t.numel(): raise ValueError(f'{name} of shape {tuple(t.shape)} is empty; wanted one entry at least')
         if t.device != x.device: raise ValueError(f'{name} on {t.device} and x on {x.device}; wanted one device')
-    for name,t in tensors.items(): _refuse_nonfinite(name, t)
+    return tensors
 
 # %% ../nbs/04_gradcheck.ipynb #c529d763
 def check_grads(model:Module, # a Model, or a single layer
@@ -443,7 +461,7 @@ def check_grads(model:Module, # a Model, or a single layer
                 numeric:bool=True, # whether to measure differences of the loss too
                ) -> Report:
     "Compare every gradient that `model` writes by hand with autograd's and with the loss itself; leave nothing changed"
-    _refuse(model, x, targ)
+    for name,t in _refuse(model, x, targ).items(): _refuse_nonfinite(name, t)
     report = Report(type(model).__name__)
     with torch.random.fork_rng([x.device] if x.device.type == 'cuda' else []), torch.enable_grad():
         try: report.rows += _check(report.notes, model, x, targ, rtol, numeric)
