@@ -9,9 +9,9 @@ __all__ = ['site', 'Facts', 'look_up', 'Section', 'Outline', 'list_nbs', 'Matche
 import inspect, json, re
 from functools import lru_cache
 from html import escape
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
 from urllib.request import urlopen
 from ._modidx import d as _index
 
@@ -52,10 +52,11 @@ def look_up(obj, # anything: a function, class, method, module, or another objec
     if inspect.isfunction(thing) or inspect.ismethod(thing): name = thing.__qualname__.split('<locals>.')[-1]
     doc = (inspect.getdoc(thing) or '').strip().split('\n\n')
     paragraph = next((p for p in doc if not p.startswith(f'{name}(')), '')
-    source = inspect.unwrap(thing)
-    try: defined = f'{inspect.getsourcefile(source)}:{inspect.getsourcelines(source)[1] or 1}'
-    except (TypeError, OSError): defined = ''
-    doc = '\n'.join(paragraph.splitlines()[:6])
+    try:
+        source = inspect.unwrap(thing)
+        defined = f'{inspect.getsourcefile(source)}:{inspect.getsourcelines(source)[1] or 1}'
+    except (TypeError, OSError, ValueError, RuntimeError): defined = '' # built in, or not what it claims to be
+    doc = re.sub(r':\w+:(`[^`]*`)', r'\1', '\n'.join(paragraph.splitlines()[:6]))
     if kind == 'module': return Facts(name, kind, '', doc, defined)
     module = getattr(thing, '__module__', None) or getattr(getattr(thing, '__objclass__', None), '__module__', '')
     return Facts(_signature(thing, name), kind, module, doc, defined)
@@ -96,7 +97,7 @@ def _published(site):
     try:
         with urlopen(f'{site}/search.json', timeout=20) as f: entries = json.load(f)
         return [Section(e['title'], e['section'], f"{site}/{e['href']}", e['text']) for e in entries]
-    except (URLError, OSError, ValueError, KeyError, TypeError) as e:
+    except (HTTPException, OSError, ValueError, KeyError, TypeError) as e:
         raise OSError(f'no chapters in a clone here, and no index of them at {site}/search.json: {e}') from None
 
 def _sections(address):

@@ -16,13 +16,13 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from .backward import zero_grad
 from .gradcheck import _call, _html_table, _label, _params, _refuse, _text_table, _upstream, _watched
-from .layers import Model, Module
+from .layers import Model, Module, _flat
 
 # %% ../nbs/06_trace.ipynb #020e6faf
 _signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
               gt='>', ge='>=', lt='<', le='<=', eq='==', ne='!=')
 _strength = {s: i for i,signs in enumerate((('>','>=','<','<=','==','!='), '+-', '*/@', ('**',))) for s in signs}
-_same_values = {'view', 'reshape', '_unsafe_view', 'clone', 'alias', 'detach', '_to_copy', 'expand', 'lift_fresh'}
+_methods = {'sum', 'mean', 'amax', 'to', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select'}
 
 class _Expr(NamedTuple):
     "What a tensor is, in terms of what its step was given: a name, or an operation on expressions and numbers"
@@ -37,40 +37,48 @@ def _expr(op, *args):
     "`op` of `args`; where that would have more than 30 parts, its long ones are left out"
     if sum(a.size for a in args if isinstance(a, _Expr)) > 30:
         args = [a._replace(op='…', args=(), size=1) if isinstance(a, _Expr) and a.size > 5 else a for a in args]
-    inner = [a for a in args if isinstance(a, _Expr)]
+    inner = [b for a in args for b in (a if type(a) is list else [a]) if isinstance(b, _Expr)]
     return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
 
 def _turned(e):
-    "`e` transposed: turned twice is as it was, and a product turned is the product of the turned, in the other order"
+    "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
     if e.op == '.T': return e.args[0]
     if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
     return _expr('.T', e)
 
-def _applied(op, args, kwargs):
-    "The expression of the operation `op` of torch's, on expressions and numbers"
-    if op == 'copy_': return args[1]
-    op = op.rstrip('_') if op != '__' else op
-    if op in _same_values: return args[0]
-    if op in ('t', 'transpose', 'permute', 'numpy_T', 'matrix_H'): return _turned(args[0])
-    if op == 'addmm': return _expr('+', _expr('@', *args[1:3]), args[0])
+def _applied(op, args, kwargs, given, result):
+    "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
+    op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
+    alike = given is not None and given.shape == result.shape and given.is_floating_point() == result.is_floating_point()
+    if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
+    if op == 'copy' and isinstance(args[1], _Expr): return args[1]
+    if op in ('t', 'transpose', 'permute') and matrix:
+        return args[0] if (given.shape, given.stride()) == (result.shape, result.stride()) else _turned(args[0])
+    if op == 'to_copy': return _expr('to', args[0], _Expr(str(result.dtype).removeprefix('torch.')))
     if op == 'threshold_backward': return _expr('*', args[0], _expr('>', *args[1:3]))
-    if op in ('add', 'sub') and kwargs.get('alpha', 1) != 1:
+    if op == 'reciprocal': return _expr('/', 1, args[0])
+    if op == 'addmm' and not kwargs: return _expr('+', _expr('@', *args[1:3]), args[0])
+    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])
+    if op in ('add', 'sub') and set(kwargs) == {'alpha'}:
         return _expr(_signs[op], args[0], _expr('*', kwargs['alpha'], args[1]))
-    if op in _signs: return _expr(_signs[op], *args[:2])
-    if op in ('zero', 'fill'): return _expr('fill', *args[1:] or (0,))
-    return _expr(op, *args)
+    if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
+    if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
+    return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
 
 def _text(e, outer=-1):
     "`e` as it would be written in Python, in brackets where it stands under a stronger sign"
-    if type(e) in (list, tuple): return ', '.join(map(_text, e))
-    if not isinstance(e, _Expr): return f'{e:.4g}' if isinstance(e, float) else str(e)
+    if type(e) in (list, tuple): return _text(e[0]) if len(e) == 1 else f'({", ".join(map(_text, e))})'
+    if not isinstance(e, _Expr): return f'{e:.6g}' if isinstance(e, float) else str(e)
     if not e.args: return e.op
     if e.op == '.T': return f'{_text(e.args[0], 9)}.T'
-    if e.op in ('sum', 'mean', 'unsqueeze', 'squeeze', 'amax'):
-        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, e.args[1:2]))})'
+    if e.op == '[]': return f'{_text(e.args[0], 9)}[{e.args[1]}]'
+    if e.op in _methods:
+        args = e.args[1] if e.op in ('view', 'expand', 'permute') else e.args[1:] # a shape as it is written: view(2, 6)
+        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, args))})'
     if e.op not in _strength: return f'{e.op}({", ".join(map(_text, e.args))})'
     k = _strength[e.op]
-    s = f'{_text(e.args[0], k-1)} {e.op} {_text(e.args[1], k)}'
+    left = _text(e.args[0], k if e.op == '**' or k == 0 else k-1)
+    s = f'{f"({left})" if left.startswith("-") else left} {e.op} {_text(e.args[1], k)}'
     return f'({s})' if k <= outer else s
 
 # %% ../nbs/06_trace.ipynb #6b8932c3
@@ -108,15 +116,20 @@ class _Ops(TorchDispatchMode):
     "Notes what each operation makes of the tensors `given`, `{name: tensor}`"
     def __init__(self, given):
         super().__init__()
-        self.read, self.made, self.products, self.instead = set(), [], {}, {}
-        self.refs = [StorageWeakRef(t.untyped_storage()) for t in given.values()] # so that no address comes back
-        self.exprs = {_key(t): _name(k) for k,t in reversed(given.items())}
+        self.read, self.made, self.products, self.instead, self.exprs, self.objects = set(), [], {}, {}, {}, {}
+        for k,t in reversed(given.items()): self.call(t, k)
+
+    def call(self, t, name):
+        "From now on `t`, the tensor object and its entries, is `name`"
+        storage = StorageWeakRef(t.untyped_storage()) # held, so that its address is not given to another
+        self.objects[id(t)], self.exprs[_key(t)] = (weakref.ref(t), _name(name), storage), _name(name)
 
     def expr(self, a):
         "What `a`, an argument of an operation, is"
         if isinstance(a, (list, tuple)): return [self.expr(b) for b in a]
         if not isinstance(a, Tensor): return a
-        e = self.exprs.get(_key(a))
+        ref, e, _ = self.objects.get(id(a), (lambda: None, None, None))
+        if ref() is not a or self.exprs.get(_key(a), e).op == '…': e = self.exprs.get(_key(a))
         if e is None:
             return _Expr(_text(a.item()) if a.numel() == 1 and a.device.type == 'cpu' else f'tensor{tuple(a.shape)}')
         self.read |= e.names
@@ -129,20 +142,35 @@ class _Ops(TorchDispatchMode):
         tensors = [a for a in flat if isinstance(a, Tensor)]
         olds = {t.untyped_storage()._cdata for t in tensors}
         result = func(*args, **kwargs)
-        for r in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(r, Tensor): self.note(r, op, exprs, kwargs, tensors, olds, func._schema.is_mutable)
+        kwargs = {k: v for k,v in kwargs.items() if not isinstance(v, Tensor)} # what is left is not an out= to write to
+        several = isinstance(result, (tuple, list))
+        for i,r in enumerate(result if several else [result]):
+            if not isinstance(r, Tensor): continue
+            e = _applied(op, exprs, kwargs, tensors[0] if tensors else None, r)
+            if several: e = _expr('[]', e if e.op == op.strip('_') else _expr(op, *exprs), i)
+            self.note(r, e, op, exprs, tensors, olds, func._schema.is_mutable)
         return result
 
-    def note(self, r, op, exprs, kwargs, tensors, olds, in_place):
+    def note(self, r, e, op, exprs, tensors, olds, in_place):
         storage, size = StorageWeakRef(r.untyped_storage()), _nbytes(r)
         if in_place or storage.cdata not in olds:
             wide = len(tensors) > 1 and size > 10*sum(map(_nbytes, tensors))
             self.made.append(_Made(storage, size, tuple(r.shape), wide))
-        self.exprs[_key(r)] = _applied(op, exprs, kwargs)
+        if in_place: self.changed(r, storage.cdata, e)
+        self.exprs[_key(r)] = e
         if op == 'mul' and len(tensors) == 2: self.products[_key(r)] = storage.cdata, exprs, [t.shape for t in tensors]
         if op == 'sum' and len(exprs) > 1 and _key(tensors[0]) in self.products:
             cdata, *product = self.products[_key(tensors[0])]
             self.instead[cdata] = _as_product(*product, exprs[1])
+
+    def changed(self, r, cdata, e):
+        "What else is in the memory that was written through `r` has changed too, to something without a formula"
+        self.objects.pop(id(r), None)
+        for key,old in list(self.exprs.items()):
+            if key[0] != cdata: continue
+            whole = math.prod(key[2]) <= r.numel()
+            self.exprs[key] = _Expr('…', names=e.names if whole else e.names | old.names)
+            self.products.pop(key, None)
 
 # %% ../nbs/06_trace.ipynb #b63d5489
 class Stats(NamedTuple):
@@ -161,28 +189,35 @@ _most = 1 << 20 # entries; of a tensor that has more, about 2**16 are taken
 @torch.no_grad()
 def _sample(t):
     "The entries of `t` in a row, in float32 or better; where there are many, evenly spaced ones"
-    t = t.detach()
-    if t.numel() > _most:
-        t, step = t.permute(sorted(range(t.ndim), key=t.stride, reverse=True)), t.numel() >> 16 | 1
+    t, step = t.detach(), t.numel() >> 16 | 1
+    if t.numel() <= _most: t = t.reshape(-1)
+    else:
         while math.gcd(step, t.shape[-1]) > 1: step += 2 # so that it is not the same few columns
-        t = (t.view(-1) if t.is_contiguous() else t)[::step]
-    return t.reshape(-1).to(torch.promote_types(t.dtype, torch.float32))
+        if t.is_contiguous(): t = t.view(-1)[::step]
+        else: t = t[torch.unravel_index(torch.arange(0, t.numel(), step, device=t.device), t.shape)]
+    return t.to(torch.promote_types(t.dtype, torch.float32))
+
+def _pieces(t):
+    "`t` in pieces that cover its memory; where its entries are not side by side, of about a million entries each"
+    t = t.detach()[tuple(slice(1) if s == 0 else slice(None) for s in t.stride())] # of an expanded axis one entry
+    t = t.permute(sorted(range(t.ndim), key=t.stride, reverse=True))
+    return [t] if t.is_contiguous() else t.split(max(1, len(t)*_most//t.numel()))
 
 def _stats(t, largest=True):
     "The `Stats` of `t`, of the sample alone unless `largest`; None where `t` has no floating point entries"
     if not t.numel() or not t.is_floating_point(): return None
     part = _sample(t)
-    mean, n = part.mean(), len(part)
-    std, zeros = torch.linalg.vector_norm(part - mean).item()/math.sqrt(n), torch.count_nonzero(part == 0).item()/n
-    low,high = (t.detach() if largest else part).aminmax()
-    return Stats(mean.item(), std, max(abs(low.item()), abs(high.item())), zeros, n < t.numel())
+    mean, n = part.mean(dtype=torch.float64), len(part)
+    std = torch.linalg.vector_norm(part - mean, dtype=torch.float64).item()/math.sqrt(n)
+    ends = torch.stack([v.double() for piece in (_pieces(t) if largest else [part]) for v in piece.aminmax()])
+    return Stats(mean.item(), std, ends.abs().max().item(), torch.count_nonzero(part == 0).item()/n, n < t.numel())
 
 # %% ../nbs/06_trace.ipynb #55aad300
 class Entry(NamedTuple):
     "A tensor that a step read or wrote"
     name:str # such as `x`, `layers.0.out`, or `layers.0.w.g` for its gradient
     shape:tuple
-    how:str # 'read', 'made', 'written', 'added to' or 'overwritten'
+    how:str # 'read'; 'made', by forward; 'written', 'added to' or 'overwritten', by bwd
     stats:Stats=None # of what was written, and of x
     formula:str='' # what was written, in the terms of the layer
     values:tuple=() # the entries themselves, where there are at most four
@@ -196,7 +231,7 @@ class Step(NamedTuple):
     reads:tuple # entries: the arguments of forward, the gradients that bwd read
     writes:tuple # entries: what forward returned, the gradients that bwd wrote
     ms:float # milliseconds, without those of steps inside it
-    kept:int # bytes it made that were still there when it ended
+    kept:int # bytes it made that were still there when it ended, those of steps inside it included
     temporary:int # bytes of the largest result it made and let go of
     temporary_shape:tuple # and its shape
     warnings:tuple=() # (kind, words) of what looks wrong in it
@@ -214,16 +249,18 @@ def _share(z): return '<1%' if 0 < z < 0.005 else '>99%' if 0.995 <= z < 1 else 
 
 class Ledger:
     "What a pass did, step by step: `rows`, and `error`, what ended it early"
-    def __init__(self, title, rows=(), error=''): self.title, self.rows, self.error = title, list(rows), error
+    def __init__(self, title, rows=(), error='', of=None):
+        self.title, self.rows, self.error, self.of = title, list(rows), error, of
 
     def filter(self, keep): # a function of a `Step`
         "A ledger of the rows for which `keep` is true"
-        return Ledger(self.title, filter(keep, self.rows), self.error)
+        return Ledger(self.title, filter(keep, self.rows), self.error, self.of or len(self.rows))
 
     @property
     def warnings(self):
         "The warnings of all rows, in words; what is mostly a consequence of the first of its kind is only counted"
-        told, said = {'not finite': (1, 'more tensors are not finite'), 'zero': (1, 'more gradients are all zero')}, []
+        told, said = {'not finite': (1, 'more tensors are not finite'), 'zero': (1, 'more gradients are all zero'),
+                      'far': (1, 'more tensors are as far from where the pass began')}, []
         found = [(kind, f'step {r.number}, {r.direction} of {r.label}: {words}')
                  for r in self.rows for kind,words in r.warnings]
         for kind in dict(found):
@@ -233,7 +270,7 @@ class Ledger:
         return said
 
     def _table(self):
-        yield '', 'layer', 'tensor', 'shape', 'mean', 'std', 'largest', 'zeros', 'ms', 'kept', 'temporary'
+        yield '', 'layer', 'tensor', 'shape', 'ms', 'kept', 'temporary', 'mean', 'std', 'largest', 'zeros'
         direction, signs = None, {'read': '', 'made': '→ ', 'written': '→ ', 'added to': '+ ', 'overwritten': '! '}
         for r in self.rows:
             if r.direction != direction: yield ('', r.direction.upper(), *['']*9)
@@ -241,17 +278,19 @@ class Ledger:
             first = [str(r.number), r.label], [f'{r.ms:.3g}', *(_size(b) if b else '–' for b in (r.kept, r.temporary))]
             for i,e in enumerate((*r.reads, *r.writes) or (Entry('nothing', (), 'read'),)):
                 left,right = first if i == 0 else (['', ''], ['', '', ''])
-                s, words = e.stats, [*left, signs[e.how] + e.name, str(e.shape)]
-                yield *words, *([f'{v:.3g}' for v in s[:3]] + [_share(s.zeros)] if s else ['']*4), *right
+                s, value = e.stats, [f'{v:.3g}' for v in e.values]*(len(e.values) == 1)
+                numbers = [f'{v:.3g}' for v in s[:3]] + [_share(s.zeros)] if s else [*(value or ['']), '', '', '']
+                yield *left, signs[e.how] + e.name, str(e.shape), *right, *numbers
 
     def _summary(self):
         ms = {d: [r.ms for r in self.rows if r.direction == d] for d in ('forward', 'backward')}
         times = ' and '.join(f'{sum(t):.3g} ms {d}' for d,t in ms.items() if t)
-        yield f'{self.title}: {len(self.rows)} step{"s"*(len(self.rows) != 1)}' + f', {times}'*bool(times)
+        n, of = len(self.rows), f' of {self.of}' if self.of else ''
+        yield f'{self.title}: {n}{of} step{"s"*((self.of or n) != 1)}' + f', {times}'*bool(times)
         hows = {e.how for r in self.rows for e in r.writes}
         if 'added to' in hows: yield '+  added to what another step had written'
         if any(e.stats and e.stats.sampled for r in self.rows for e in (*r.reads, *r.writes)):
-            yield f'mean, std and zeros of a tensor of more than {_most:,} entries: those of evenly spaced entries'
+            yield f'mean, std and zeros of a tensor of more than {_most:,} entries, and all of x, are those of a sample'
         yield from (f'WARNING  {w}' for w in self.warnings)
         if self.error: yield f'STOPPED  {self.error}'
 
@@ -264,7 +303,9 @@ class Ledger:
     __repr__ = __str__
 
     def _repr_html_(self):
-        return _html_table(self._table(), (0, *range(4, 11))) + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
+        table = _html_table(self._table(), (0, *range(4, 11)))
+        return (f'<div style="overflow-x:auto; white-space:nowrap; font-size:80%">{table}</div>' +
+                ''.join(f'<p>{escape(s)}</p>' for s in self._summary()))
 
 # %% ../nbs/06_trace.ipynb #eff22fe3
 def _kaiming(m, n_in, n_out):
@@ -277,30 +318,35 @@ def _kaiming(m, n_in, n_out):
                     'keeps the size')
     return ''
 
-def _warn_entry(e, t, m):
-    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros"
+def _warn_entry(e, t, given):
+    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step that was `given` tensors"
     if e.stats and not math.isfinite(e.stats.largest):
-        params, nans, infs = m.named_params().items(), int(t.isnan().sum()), int(t.isinf().sum())
-        own = ', '.join(k for k,p in params if not p.isfinite().all())
+        def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
+        nans, infs = count(t, torch.isnan), count(t, torch.isinf)
+        own = ', '.join(k for k,a in given.items() if a is not t and a.numel() > count(a, torch.isfinite))
         yield 'not finite', (f'{e.name} has {nans} NaN and {infs} infinite entries of {t.numel()}' +
-                             f'. {own} of that layer has some itself'*bool(own))
+                             f'; {own} had some before'*bool(own))
     if e.name.endswith('.g') and e.stats and e.stats.largest == 0: yield 'zero', f'{e.name} is all zero'
     if e.how == 'overwritten':
         yield 'overwritten', (f'{e.name} is overwritten, and what another step had written there is lost; '
                               'add_grad would add to it')
 
-def _warn_step(source, made, t, stats, m):
-    "`(kind, words)` for what a step made of `source`, an entry, `made`, the entry of the tensor `t`"
+def _warn_step(source, made, t, stats, first, m):
+    "`(kind, words)` for what a step made of `source`, an entry, `made`, that of `t`, in a pass that began with `first`"
     before, after = stats.get(source.name), made.stats
     if not before or not after or not t.numel() > 1 or math.prod(source.shape) < 2: return
     if made.how == 'made' and source.shape == made.shape and after.zeros > max(0.9, before.zeros + 0.05):
         dead = int((t == 0).all(0).sum()) if t.ndim > 1 else 0
         yield 'dead', (f'{after.zeros:.1%} of {made.name} is 0' +
-                       f': {dead} of {t[0].numel()} units are 0 for every row, and learn nothing'*bool(dead))
+                       f': {dead} of {t[0].numel()} units are 0 for every row'*bool(dead))
     if after.rms and before.rms and not 0.1 <= (ratio := after.rms/before.rms) <= 10 and math.isfinite(ratio):
         way, factor = ('grows', ratio) if ratio > 1 else ('shrinks', 1/ratio)
         yield way, (f'{made.name} {way} {factor:.3g}-fold from {source.name}, from {before.rms:.3g} to {after.rms:.3g} '
                     '(root mean square)' + _kaiming(m, source.shape[-1], made.shape[-1]))
+    start = stats.get(first)
+    if start and start.rms and after.rms and not 1e-3 <= after.rms/start.rms <= 1e3:
+        yield 'far', (f'{made.name} has come far from {first}, where this direction began: from {start.rms:.3g} '
+                      f'to {after.rms:.3g} (root mean square)')
 
 def _warn_temporary(ops, alive):
     "`(kind, words)` for results that were ten times their inputs, and were let go of"
@@ -315,7 +361,8 @@ def _arguments(m, args):
     "`{name: argument}` by the names that `m.forward` has for them"
     _, *params = inspect.signature(type(m).forward).parameters.values()
     names = [p.name for p in params if p.kind == p.POSITIONAL_OR_KEYWORD]
-    return {names[i] if i < len(names) else f'inputs[{i}]': a for i,a in enumerate(args)}
+    named = [(names[i] if i < len(names) else f'inputs[{i}]', a) for i,a in enumerate(args)]
+    return {k: t for name,a in named for k,t in _flat(name, a)}
 
 class _Running:
     "A step while it runs: what it was given, under the names that its module has for them"
@@ -326,31 +373,38 @@ class _Running:
         local = self.inputs | {f'self.{k}' if k in self.inputs else k: p for k,p in m.named_params().items()}
         if self.back: local |= {'out': args[0]} | {f'{k}.out': i.out for k,i in m.named_modules().items() if k}
         self.local = {k: t for k,t in local.items() if isinstance(t, Tensor)}
-        grads = {k: g for k,t in self.local.items() if self.back and isinstance(g := getattr(t, 'g', None), Tensor)}
-        self.before = {k: (weakref.ref(g), g._version) for k,g in grads.items()}
-        self.ops, self.lost = _Ops(self.local | {f'{k}.g': g for k,g in grads.items()}), 0.
+        self.ops, self.lost, self.before, self.early = _Ops(self.local), 0., {}, []
+        for k,t in reversed(self.local.items()):
+            if self.back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
 
     def wrote(self):
-        "`(local name, tensor, how)` of the gradients that are not as they were"
-        once = {id(t): (k, t) for k,t in reversed(self.local.items()) if k != 'out'}
+        "`(local name, tensor, how, expression)` of the gradients that are not as they were"
+        once = {id(t): (k, t) for k,t in reversed(self.local.items()) if t is not self.local.get('out')}
         for k,t in reversed(once.values()):
             g, (ref, version) = getattr(t, 'g', None), self.before.get(k, (lambda: None, 0))
             if not isinstance(g, Tensor) or ref() is g and g._version == version: continue
-            yield k, t, ('written' if k not in self.before else
-                         'added to' if f'{k}.g' in self.ops.expr(g).names else 'overwritten')
+            e = self.ops.expr(g)
+            yield k, t, ('written' if k not in self.before else 'added to' if f'{k}.g' in e.names else 'overwritten'), e
 
-    def found(self, t):
-        "A step inside this one wrote the gradient of `t`: to this one it is as if it had been there"
-        for k in (k for k,a in self.local.items() if a is t):
-            self.ops.exprs[_key(t.g)], self.before[k] = _name(f'{k}.g'), (weakref.ref(t.g), t.g._version)
-            self.ops.refs.append(StorageWeakRef(t.g.untyped_storage()))
+    def found(self, k, t):
+        "The gradient of `t`, which is called `k` here, is there now, and what follows is told from it"
+        others = [a for a in self.local.values() if a is not t]
+        if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
+        self.ops.call(t.g, f'{k}.g')
+        self.before[k] = weakref.ref(t.g), t.g._version
+
+    def pause(self):
+        "A step inside this one begins: keep what this one has written so far"
+        for k,t,how,e in list(self.wrote()):
+            self.early.append((k, t, how, e))
+            self.found(k, t)
 
 class _Tracer:
     "Watches one pass of `model`, and keeps its ledger"
     def __init__(self, model, x, targ):
         self.ledger, self.modules = Ledger(type(model).__name__), model.named_modules()
         self.names = {id(p): k for k,p in reversed(_params(model).items())} | {id(targ): 'targ', id(x): 'x'}
-        self.running, self.stats, self.gpu = [], {}, x.is_cuda
+        self.running, self.stats, self.first, self.gpu, self.error = [], {}, {}, x.is_cuda, (None, '')
 
     def watch(self, layer, m):
         m.forward, m.bwd = (partial(self.step, direction, layer, m, f)
@@ -362,6 +416,7 @@ class _Tracer:
 
     def step(self, direction, layer, m, f, *args):
         "Run `f`, which is `forward` or `bwd` of `m`, and write down what it did"
+        if self.running: self.running[-1].pause()
         run = _Running(len(self.ledger.rows) + 1, direction, layer, m, args)
         self.ledger.rows.append(None)
         self.running.append(run)
@@ -370,11 +425,12 @@ class _Tracer:
             with run.ops: result = f(*args)
         except Exception as e:
             where = f'step {run.number}, {direction} of {_label(layer, m)}'
-            self.ledger.error = self.ledger.error or f'{where}, raised {type(e).__name__}: {e}'
+            if self.error[0] is not e: self.error = e, f'{where}, raised {type(e).__name__}: {e}'
             raise
         finally: self.running.pop()
         ended = self.clock()
-        with _disable_current_modes(): self.write(run, result, 1e3*(ended - start - run.lost))
+        if direction == 'backward' or isinstance(result, Tensor): # else Module has something to say
+            with _disable_current_modes(): self.write(run, result, 1e3*(ended - start - run.lost))
         if self.running: self.running[-1].lost += time.perf_counter() - start
         return result
 
@@ -393,13 +449,14 @@ class _Tracer:
         "Put the row of `run` into the ledger, and what is worth a warning"
         ops, local = run.ops, run.local
         if run.back:
-            wrote = list(run.wrote())
-            read = ops.read.union(*(ops.expr(t.g).names for _,t,_ in wrote))
-            read -= {f'{k}.g' for k,_,how in wrote if how == 'added to'}
-            reads  = [(self.entry(f'{self.name(k, run)}.g', t, 'read'), t) for k,t in local.items() if f'{k}.g' in read]
-            writes = [(self.entry(f'{self.name(k, run)}.g', t.g, how, _text(ops.expr(t.g))), t.g) for k,t,how in wrote]
+            wrote = run.early + list(run.wrote())
+            read = ops.read.union(*(e.names for *_,e in wrote)) - {f'{k}.g' for k,_,how,_ in wrote if how == 'added to'}
+            was_read = [(f'{self.name(k, run)}.g', t.g) for k,t in local.items() if f'{k}.g' in read]
+            reads  = [(self.entry(name, g, 'read'), g) for name,g in was_read]
+            writes = [(self.entry(f'{self.name(k, run)}.g', t.g, how, _text(e)), t.g) for k,t,how,e in wrote]
             for around in self.running:
-                for _,t,_ in wrote: around.found(t)
+                for k,a in around.local.items():
+                    if any(a is t for _,t,*_ in wrote): around.found(k, a)
         else:
             reads  = [(self.entry(self.name(k, run), t, 'read'), t) for k,t in local.items() if k in run.inputs]
             writes = [(self.entry(f'{run.layer}.out'.lstrip('.'), result, 'made', _text(ops.expr(result))), result)]
@@ -407,9 +464,12 @@ class _Tracer:
         gone  = [(made.nbytes, made.shape) for made in ops.made if made.storage.cdata not in alive]
         passed_on = ['out'] if not run.back else [f'{self.name(k, run)}.g' for k in run.inputs if k in local]
         made = next((w for w in writes if not run.back or w[0].name in passed_on), None)
-        warnings = [w for e,t in (*reads, *writes) for w in _warn_entry(e, t, run.m)]
+        given = {self.name(k, run): t for k,t in local.items()}
+        warnings = [w for e,t in (*reads, *writes) for w in _warn_entry(e, t, given)]
         warnings += _warn_temporary(ops, alive)
-        if made and reads: warnings += _warn_step(reads[0][0], *made, self.stats, run.m)
+        if made and reads:
+            first = self.first.setdefault(run.direction, 'x' if not run.back else made[0].name)
+            warnings += _warn_step(reads[0][0], *made, self.stats, first, run.m)
         reads, writes = (tuple(e for e,_ in entries) for entries in (reads, writes))
         step = run.number, run.direction, run.layer, type(run.m).__name__, reads, writes, ms
         memory = sum(alive.values()), *max(gone, default=(0, ()))
@@ -429,11 +489,12 @@ def trace(model:Module, # a Model, or a single layer
             out = _call(model, x, targ)
             if not isinstance(model, Model): out.g = _upstream(model, out)
             model.backward()
-    except Exception as e:
-        if not tracer.ledger.error: tracer.ledger.error = f'{type(e).__name__}: {e}'
+    except BaseException as e:
+        tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
         for m in tracer.modules.values():
             for k in ('args', 'out', '_versions'): vars(m).pop(k, None)
         zero_grad(x, *model.params())
+        if not isinstance(e, Exception): raise
     tracer.ledger.rows = [r for r in tracer.ledger.rows if r]
     return tracer.ledger
 
@@ -449,15 +510,22 @@ def _outside(rows, direction):
     return [r for r in rows if r.direction == direction and not inside(r)]
 
 def _wrote(ledger, row):
-    "`{name: entry}` of the gradients that the layer of `row`, and those inside it, wrote"
-    inside = [r for r in ledger.rows if r.layer == row.layer or r.layer.startswith(f'{row.layer}.'.lstrip('.'))]
-    return {e.name: e for r in inside if r.direction == 'backward' for e in r.writes}
+    "`{name: formulas}` of the gradients that the layer of `row`, and those inside it, wrote"
+    own, found = f'{row.layer}.'.lstrip('.'), {}
+    inside = [r for r in ledger.rows if r.direction == 'backward' and r.layer != row.layer and r.layer.startswith(own)]
+    for r in (*inside, *(r for r in ledger.rows if r.direction == 'backward' and r.layer == row.layer)):
+        whose = f'{r.layer.removeprefix(own)}: '*(r.layer != row.layer)
+        for e in r.writes: found.setdefault(e.name, []).append(whose + e.formula)
+    return found
 
 def _words(formula, width):
-    "`formula` with a turned ᵀ and a centred dot, in lines of about `width` that do not break inside brackets"
+    "`formula` with ᵀ and a centred dot, in lines of about `width` that do not break inside brackets"
+    formula = formula.replace('.T', 'ᵀ').replace(' * ', ' · ')
     whole = re.sub(r'\([^()]*\)', lambda m: m[0].replace(' ', '\N{NO-BREAK SPACE}'), formula)
-    lines = textwrap.wrap(whole.replace('.T', 'ᵀ').replace(' * ', ' · '), width)
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return '\n'.join(lines).replace('\N{NO-BREAK SPACE}', ' ')
+
+def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
 
 def _passed(model, x, targ):
     "The ledger of a pass that is to be drawn; `ValueError` where it did not come to an end"
@@ -472,24 +540,26 @@ def draw(model:Module, # a Model, or a single layer
          most:int=12, # layers to draw; of a model that has more, the first and the last
         ): # matplotlib Figure
     "Run one pass of `model` and draw it: tensors, layers and parameters, and on the way back what each step writes"
+    if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
     ledger, modules = _passed(model, x, targ), model.named_modules()
     names = {id(p): k for k,p in reversed(_params(model).items())}
     steps, tensors, ops, back, grads = _outside(ledger.rows, 'forward'), [], [], [], []
     def tensor(e): return e.name.replace('.out', '\n.out'), '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
     for r in steps:
-        wrote = {k: _words(e.formula, 22) for k,e in _wrote(ledger, r).items()}
+        wrote = {k: '\n'.join(_words(f, 24) for f in formulas) for k,formulas in _wrote(ledger, r).items()}
         params = modules[r.layer].named_params()
         tensors.append(tensor(r.reads[0]))
         given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in r.reads[1:]]
-        ops.append((r.kind, [f'{name}\n{shape}' for name,shape in given]))
+        if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
+        ops.append((_short(r.kind), [f'{_short(name)}\n{shape}' for name,shape in given]))
         back.append(f'{len(steps)-len(back)}.  ' + wrote.get(f'{r.reads[0].name}.g', 'nothing'))
         grads.append('\n'.join(f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()))
     tensors.append(tensor(steps[-1].writes[0]))
     if len(steps) > most:
         first, last = most - most//2, len(steps) - most//2
-        ops[first:last], back[first:last], grads[first:last] = [(f'{last-first} layers\nnot drawn', [])], ['…'], ['']
+        ops[first:last], back[first:last], grads[first:last] = [('…', [])], [f'… {last-first} layers not drawn'], ['']
         del tensors[first+1:last]
-    return draw_chain(tensors, ops, back, grads, per_row=4, width=1.9)
+    return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/4)), width=1.7)
 
 # %% ../nbs/06b_draw.ipynb #15384820
 def film_strip(model:Module, # a Model, or a single layer
@@ -499,16 +569,20 @@ def film_strip(model:Module, # a Model, or a single layer
               ): # matplotlib Figure
     "Run one pass of `model` and draw a frame for each step of its way back: what has a gradient, what has just got it"
     import matplotlib.pyplot as plt
+    if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
     ledger = _passed(model, x, targ)
     forward, backward = (_outside(ledger.rows, d) for d in ('forward', 'backward'))
+    backward, steps = backward[:most], len(backward)
+    forward = forward[-most:] # the layers of these frames
     chain = [f'{e.name}.g' for e in (forward[0].reads[0], *(r.writes[0] for r in forward))]
     places = {name: (i, 0) for i,name in enumerate(chain)}
     for i,r in enumerate(forward):
         own = [name for name in _wrote(ledger, r) if name not in chain and '.out.g' not in name]
         places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
-    done, frames = {chain[-1]}, backward[:most]
-    fig,axes = plt.subplots(len(frames), 1, figsize=(7, 0.85*len(frames) + 0.3), squeeze=False)
-    for k,(r,ax) in enumerate(zip(frames, axes[:,0])):
+    done = {chain[-1]}
+    size = 7, 0.95*len(backward) + 0.3
+    fig,axes = plt.subplots(len(backward), 1, figsize=size, squeeze=False, layout='constrained')
+    for k,(r,ax) in enumerate(zip(backward, axes[:,0])):
         new = [name for name in _wrote(ledger, r) if name in places]
         ax.plot([0, len(chain)-1], [0, 0], color='0.6', lw=1, zorder=1)
         for name,(at,y) in places.items():
@@ -516,9 +590,11 @@ def film_strip(model:Module, # a Model, or a single layer
             look = dict(mfc='#F3C9A5' if name in done else 'w', mec='0.4', ms=8)
             if name in new: look = dict(mfc='#B34700', mec='k', mew=1.5, ms=11)
             ax.plot(at, y, 's' if y else 'o', **look)
-        more = f' ({len(backward)-most} more steps follow)' if k == most - 1 and len(backward) > most else ''
-        ax.set_title(f'{k+1}.  {r.label} writes {", ".join(new) or "nothing"}{more}', loc='left', fontsize=8)
-        ax.set(xlim=(-0.4, len(chain) - 0.6), ylim=(-0.5, 1.2), yticks=[], xticks=[])
+            if y: ax.text(at, y + 0.35, name.removesuffix('.g').split('.')[-1], fontsize=7, ha='center', color='0.3')
+        more = f' ({steps-most} more steps follow)' if k == most - 1 and steps > most else ''
+        title = textwrap.shorten(f'{k+1}.  {r.label} writes {", ".join(new) or "nothing"}', 90, placeholder=' …')
+        ax.set_title(title + more, loc='left', fontsize=8)
+        ax.set(xlim=(-0.4, len(chain) - 0.6), ylim=(-0.5, 1.5), yticks=[], xticks=[])
         ax.spines[['left', 'bottom']].set_visible(False)
         done |= set(new)
     names = [name.removesuffix('.g') for name in chain]
@@ -538,28 +614,31 @@ def draw_histograms(models, # a Model, or {name: Model} to draw side by side
     if not models: raise ValueError('no models; wanted one at least')
     for name,model in models.items():
         if not isinstance(model, Model): raise ValueError(f'{name}: a {type(model).__name__}; wanted a Model')
-    found = [] # (row, column, how far down, label, logarithms of sizes, share of zeros)
+    found = [] # (row, column, how far down, label, logarithms of sizes, what to say of zeros)
     for column,model in enumerate(models.values()):
         _passed(model, x, targ)
         for i,l in enumerate(model.layers):
             for row,t in enumerate((l.out, l.out.g)):
                 size = _sample(t).abs()
                 logs = size[(size > 0) & size.isfinite()].log10()
-                found.append((row, column, i, f'{i} {type(l).__name__}', logs, (size == 0).double().mean().item()))
+                zeros, bad = ((test.double().mean().item()) for test in (size == 0, ~size.isfinite()))
+                says = ''.join(f' {_share(v)} {word}' for v,word in ((zeros, 'zeros'), (bad, 'not finite')) if v)
+                found.append((row, column, i, f'{i} {_short(type(l).__name__)}', logs, says))
     deepest = max(len(m.layers) for m in models.values())
-    size = max(4.5, 3.5*len(models)), 2*(0.24*deepest + 0.7)
-    fig,axes = plt.subplots(2, len(models), figsize=size, squeeze=False, sharex='row')
+    size = max(4.5, 3.7*len(models)), 2*(0.24*deepest + 0.9)
+    fig,axes = plt.subplots(2, len(models), figsize=size, squeeze=False, sharex='row', layout='constrained')
+    fig.get_layout_engine().set(wspace=0.12, hspace=0.06)
     for row,title in enumerate(('activations', 'gradients')):
         ends = [logs.quantile(q).item() for r,*_,logs,_ in found if r == row and len(logs) for q in (0.002, 1)]
         low, high = (math.floor(min(ends)), math.ceil(max(ends) + 1e-9)) if ends else (-1, 0)
         for column,(name,model) in enumerate(models.items()):
             ax = axes[row,column]
             own = [f for f in found if f[:2] == (row, column)]
-            for *_,i,_,logs,zeros in own:
+            for *_,i,_,logs,says in own:
                 counts = torch.histc(logs.double(), 48, low, high)
                 at, height = torch.linspace(low, high, 48), i + 0.4 - 0.85*counts/counts.max().clamp_min(1)
                 ax.fill_between(at, i + 0.4, height, color=f'C{row}', alpha=0.6, lw=0.8, edgecolor=f'C{row}')
-                if zeros: ax.text(high, i + 0.3, f' {_share(zeros)} zeros', fontsize=7, va='bottom', ha='left')
+                ax.text(high, i + 0.3, says, fontsize=7, va='bottom', ha='left')
             ax.set(title=f'{title}, {name}', ylim=(deepest - 0.5, -0.7), xlim=(low, high))
             ax.set_yticks([i for *_,i,_,_,_ in own], [label for *_,label,_,_ in own], fontsize=8)
             ax.set_xticks(range(low, high+1, math.ceil((high-low)/5)))
