@@ -100,7 +100,7 @@ def relu_grad(inp:Tensor, # any shape: what `relu` was given
               out:Tensor, # of the same shape: what it returned, with its gradient in `out.g`
              ):
     "Add `out.g`, where `inp` is positive, to `inp.g`"
-    add_grad(inp, out.g * (inp > 0))
+    add_grad(inp, torch.ops.aten.threshold_backward(out.g, inp, 0))
 
 # %% ../nbs/02_backward.ipynb #5d4e4cdb
 def lin_grad(inp:Tensor, # (n, n_in): what `lin` was given
@@ -122,18 +122,29 @@ def forward_and_backward(inp:Tensor, # (n, n_in)
                          b1:Tensor, # (n_hidden,)
                          w2:Tensor, # (n_hidden, n_out)
                          b2:Tensor, # (n_out,)
+                         rows:int=8192, # how many to take at a time
+                         input_grad:bool=True, # whether anyone wants `inp.g`
                         ) -> Tensor: # the loss, a scalar
     "Run the lesson's network and its loss forward and backward; leave `.g` on `inp`, `w1`, `b1`, `w2` and `b2`"
-    zero_grad(inp, w1, b1, w2, b2)
-    l1 = lin(inp, w1, b1)
-    l2 = relu(l1)
-    out = lin(l2, w2, b2)
-    loss = mse(out, targ)
+    n, g = len(inp), getattr(inp, 'g', None)
+    if not n or len(targ) != n: raise ValueError(f'{n} rows and {len(targ)} targets; wanted as many, and one at least')
+    if not input_grad: inp.g = None
+    elif g is None or (g.shape, g.stride(), g.dtype, g.device) != (inp.shape, (1, n), inp.dtype, inp.device):
+        inp.g = inp.new_empty(inp.shape[::-1]).t()
+    zero_grad(w1, b1, w2, b2)
+    total = 0
+    for i in range(0, n, rows):
+        x, y = inp[i:i+rows], targ[i:i+rows]
+        l1 = lin(x, w1, b1)
+        l2 = relu(l1)
+        out = lin(l2, w2, b2)
+        loss = mse(out, y)
 
-    mse_grad(out, targ)
-    lin_grad(l2, out, w2, b2)
-    relu_grad(l1, l2)
-    del l2, out
-    l1.untyped_storage().resize_(0)
-    lin_grad(inp, l1, w1, b1)
-    return loss
+        loss.g = len(x)/n
+        total += loss.g*loss
+        mse_grad(out, y, loss)
+        lin_grad(l2, out, w2, b2)
+        relu_grad(l1, l2)
+        lin_grad(x, l1, w1, b1, input_grad=False)
+        if input_grad: torch.mm(l1.g, w1.t(), out=inp.g[i:i+rows])
+    return total

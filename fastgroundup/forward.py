@@ -74,7 +74,7 @@ def lin(x:Tensor, # (n, n_in) inputs
     for name,t in (('x', x), ('w', w), ('b', b)): _need_float(f'lin: {name}', t)
     if b.shape != w.shape[-1:]:
         raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
-    return x @ w + b
+    return torch.addmm(b, x, w)
 
 # %% ../nbs/01_forward.ipynb #078cad1e
 def relu(x:Tensor, # any shape

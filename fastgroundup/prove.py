@@ -103,6 +103,7 @@ ops = {
     'lt':        lambda x, y: _step(y - x),         'le':         lambda x, y: 1 - _step(x - y),
     'where':     lambda m, x, y: m * x + (1 - m) * y,
     'relu':      lambda x: x * _step(x),            'clamp_min':  lambda x, low: low + (x - low) * _step(x - low),
+    'threshold_backward': lambda g, x, low: g * _step(x - low),
     'exp':       _fn('exp'),                        'log':        _fn('log'),               'sqrt': _fn('sqrt'),
     'tanh':      _fn('tanh'),                       'abs':        lambda x: x * (2*_step(x) - 1),
     'sigmoid':   lambda x: 1 / (1 + _fn('exp')(-x)),
