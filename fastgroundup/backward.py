@@ -111,7 +111,8 @@ def lin_grad(inp:Tensor, # (n, n_in): what `lin` was given
             ):
     "Add the gradients of `lin(inp, w, b)` to `inp.g`, `w.g` and `b.g`"
     if input_grad: add_grad(inp, out.g @ w.t())
-    add_grad(w, (out.g.t() @ inp).t())
+    spare = vars(w).pop('spare', None) # used once, so that a shared weight gets the sum of two tensors
+    add_grad(w, (out.g.t() @ inp if spare is None else torch.mm(out.g.t(), inp, out=spare)).t())
     add_grad(b, out.g.sum(0))
 
 # %% ../nbs/02_backward.ipynb #46037259

@@ -71,7 +71,9 @@ def lin(x:Tensor, # (n, n_in) inputs
         b:Tensor, # (n_out,) bias
        ) -> Tensor: # (n, n_out)
     "Linear layer, `x @ w + b`"
-    for name,t in (('x', x), ('w', w), ('b', b)): _need_float(f'lin: {name}', t)
+    _need_float('lin: x', x)
+    _need_float('lin: w', w)
+    _need_float('lin: b', b)
     if b.shape != w.shape[-1:]:
         raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
     return torch.addmm(b, x, w)
