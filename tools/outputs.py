@@ -1,0 +1,111 @@
+"""Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh ones.
+
+Compared are the texts, with addresses, paths and the times of day left out and numbers within a tolerance; of figures, that
+there is one and of which kind. In a cell marked `# timed` any number may stand where a number stands."""
+import argparse, json, math, os, re, subprocess, sys, tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+number = re.compile(r'(?<![\w.])[-−+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.]*\w)', re.I)
+
+def run(path):
+    "Run the notebook at `path` in this process and print its cells' outputs as JSON, with the error that ended it"
+    from execnb.nbio import read_nb
+    from execnb.shell import CaptureShell
+    nb, real = read_nb(path), sys.stdout
+    os.chdir(path.parent)
+    shell = CaptureShell(path)
+    def skipped(cell):
+        return cell.cell_type != 'code' or re.search(r'^#\|\s*(eval:\s*false|notest)', cell.source, re.M)
+    error = None
+    for cell in nb.cells: # what is not run keeps what it has
+        if cell.cell_type == 'code' and not skipped(cell): cell.outputs = []
+    try: shell.run_all(nb, exc_stop=True, preproc=skipped)
+    except Exception as e: error = f'{type(e).__name__}: {e}'
+    print(json.dumps({'error': error, 'outputs': {c.id: list(c.get('outputs', [])) for c in nb.cells if c.cell_type == 'code'}}), file=real)
+
+def fresh(path):
+    "What `run` says of the notebook at `path`, in a process of its own"
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, __file__, '--run', str(path)], capture_output=True, text=True, cwd=folder,
+                              env={**os.environ, 'PYTHONPATH': str(root)})
+    try: return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError): return {'error': (done.stderr or done.stdout).strip()[-2000:], 'outputs': {}}
+
+def texts(outputs):
+    "`(kind, text)` of what a cell shows, streams joined, figures without their contents"
+    found = []
+    for out in outputs:
+        if out['output_type'] == 'stream':
+            text = ''.join(out['text'])
+            if found and found[-1][0] == out['name']: text = found.pop()[1] + text
+            found.append((out['name'], text))
+        elif out['output_type'] == 'error': found.append(('error', f"{out['ename']}: {out['evalue']}"))
+        else:
+            figures = [k for k in out['data'] if k.startswith('image/')]
+            kinds = figures or [k for k in out['data'] if k.startswith('text/')]
+            found += [(k, '' if figures else ''.join(out['data'][k])) for k in sorted(kinds)]
+    return [(kind, plain(text)) for kind,text in found]
+
+def plain(text):
+    "`text` without what differs from one run, or one machine, to the next"
+    text = re.sub(r'\x1b\[[\d;]*m', '', text)
+    text = re.sub(r'\b0x[0-9a-f]{4,}\b', '0x…', text)
+    text = text.replace(str(root), '…')
+    text = re.sub(r'/(?:tmp|var/folders)/[\w./-]+', '…', text)
+    return '\n'.join(line.rstrip() for line in text.strip().splitlines())
+
+def value(s): return float(s.replace(',', '').replace('−', '-'))
+
+def same(a, b, timed):
+    "Whether two texts say the same: words alike, numbers near each other or, if `timed`, any number for a number"
+    if timed: # tables of times change their width with them
+        a, b = (re.sub(r'[ \-─]+', ' ', number.sub('#', re.sub(r'\b(ns|µs|ms|s|B|kB|MB|GB)\b', 'unit', t))) for t in (a, b))
+        return a.replace(' ', '') == b.replace(' ', '')
+    if number.sub('#', a) != number.sub('#', b): return False
+    pairs = zip(number.findall(a), number.findall(b))
+    return all(x == y or math.isclose(value(x), value(y), rel_tol=1e-3, abs_tol=1e-6) for x,y in pairs)
+
+def differences(cell, outputs):
+    "In words, how `outputs` differ from those stored in `cell`; None where they do not"
+    timed = '# timed' in ''.join(cell['source'])
+    stored, new = texts(cell['outputs']), texts(outputs)
+    if [k for k,_ in stored] != [k for k,_ in new]:
+        return f'stored {[k for k,_ in stored] or "nothing"}, fresh {[k for k,_ in new] or "nothing"}'
+    for (kind,a),(_,b) in zip(stored, new):
+        if same(a, b, timed): continue
+        rows = [(x, y) for x,y in zip(a.splitlines(), b.splitlines()) if x != y] or [(a[-200:], b[-200:])]
+        return '\n'.join(f'  stored  {x[:200]}\n  fresh   {y[:200]}' for x,y in rows[:3])
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('notebooks', nargs='*', type=Path, help='those to run; none: all')
+    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ')
+    parser.add_argument('--run', type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.run: return run(args.run.resolve())
+    paths = [p.resolve() for p in args.notebooks] or sorted((root/'nbs').glob('*.ipynb'))
+    failed = 0
+    with ThreadPoolExecutor(2) as pool:
+        for path,result in zip(paths, pool.map(fresh, paths)):
+            nb, stale = json.loads(path.read_text(encoding='utf-8')), 0
+            for i,cell in enumerate(nb['cells']):
+                if cell['cell_type'] != 'code' or cell['id'] not in result['outputs']: continue
+                words = differences(cell, result['outputs'][cell['id']])
+                if result['error'] and not result['outputs'][cell['id']]: continue # it was not reached
+                if not words: continue
+                stale += 1
+                print(f'{path.name}, cell {i} ({cell["id"]}): {"updated" if args.update else "not what it prints"}\n{words}')
+                if args.update: cell['outputs'] = result['outputs'][cell['id']]
+            if result['error']: print(f'{path.name} does not run: {result["error"]}')
+            elif args.update and stale:
+                part = path.with_suffix('.part')
+                part.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+                os.replace(part, path)
+                subprocess.run(['nbdev_clean', '--fname', str(path)], check=True, cwd=root)
+            failed += bool(result['error']) or stale > 0 and not args.update
+            print(f'{path.name}: {"does not run" if result["error"] else f"{stale} stale" if stale else "ok"}', flush=True)
+    if failed: sys.exit(f'{failed} of {len(paths)} notebooks hold what they do not print; python tools/outputs.py --update mends them')
+
+if __name__ == '__main__': main()
