@@ -264,7 +264,7 @@ def _same_work(results, reference):
     "`ValueError` unless every peer's result is that of `reference`"
     for name,tensors in results.items():
         for i,(a,b) in enumerate(zip(tensors, results[reference], strict=True)):
-            if a.shape != b.shape or rel_error(a, b) > 1e-4:
+            if a.shape != b.shape or not rel_error(a, b) <= 1e-4:
                 raise ValueError(f'{name} computes something else than {reference}: result {i} differs by {rel_error(a, b):.1e}')
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
@@ -276,6 +276,9 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
           device:str='cpu', # cpu or cuda
          ) -> Result:
     "Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work"
+    works = [works] if isinstance(works, str) else list(works)
+    if not set(works) <= set(_works) or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
+        raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; wanted works of {list(_works)}, 1 round or more, 1 to 50000 rows')
     x_all, y_all, *_ = (t.to(device) for t in load_mnist())
     result, threads = Result(_machine(device)), torch.get_num_threads()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
@@ -358,6 +361,7 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
                        json:str=None, # file to write the figures to
                       ) -> int: # exit status: 0 all right, 1 a peer does other work, 2 bad arguments
     "Time the hand-written pass beside autograd, nn.Module, torch.compile and JAX, in turn, and print the ratios"
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     names = ('original', 'autograd', 'nn.Module', 'torch.compile', 'JAX', 'by hand', 'floor')
     chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
     wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
@@ -377,10 +381,9 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
         print(f'fastgroundup_bench: {e}', file=sys.stderr)
         return 1
     if memory and device == 'cpu': result.memory = peak_memory()
-    print(result)
     try:
         if json: _write(json, _dumps(result.as_dict(), indent=1).encode())
-    except OSError as e:
-        print(f'fastgroundup_bench: {e}', file=sys.stderr)
-        return 1
-    return 0
+    except OSError as e: problem = str(e)
+    print(result)
+    if problem: print(f'fastgroundup_bench: {problem}', file=sys.stderr)
+    return 1 if problem else 0

@@ -29,14 +29,19 @@ class Module:
 
     def __call__(self, *args):
         "`forward(*args)`, remembered for the way back in `args` and `out`"
-        name = type(self).__name__
-        if isinstance(self.out, Module): raise ValueError(f'{name} keeps a module in out; wanted another name for it')
-        out = self.forward(*args)
-        if not hasattr(out, 'view_as'): raise TypeError(f'{name}.forward returned {type(out).__name__}; wanted a tensor')
-        if hasattr(out, '_made') or any(out is t for t in (*args, *vars(self).values())):
-            out = out.view_as(out) # what it returns is somebody else's: make it an object of its own, with its own `.g`
-        self.args, self.out, out._made = args, out, True
+        if isinstance(self.out, Module):
+            raise ValueError(f'{type(self).__name__} keeps a module in out; wanted another name for it')
+        out = self._run(*args)
         self._versions = [(t, t._version) for t in self._tensors()]
+        return out
+
+    def _run(self, *args):
+        "`forward(*args)`, remembered in `args` and `out`; where it returns somebody else's tensor, as an object of its own"
+        out = self.forward(*args)
+        if not hasattr(out, 'view_as'):
+            raise TypeError(f'{type(self).__name__}.forward returned {type(out).__name__}; wanted a tensor')
+        if hasattr(out, '_made') or any([out is t for t in (*args, *vars(self).values())]): out = out.view_as(out)
+        self.args, self.out, out._made = args, out, True
         return out
 
     def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} has no forward')
@@ -140,8 +145,8 @@ class Model(Module):
         self.loss.bwd(self.loss.out, *self.loss.args)
         for i,l in reversed(list(enumerate(self.layers))):
             g = getattr(l.out, 'g', None)
-            if g is None or g.shape != l.out.shape:
-                came = 'no gradient' if g is None else f'a gradient of shape {tuple(g.shape)}'
+            if getattr(g, 'shape', None) != l.out.shape:
+                came = 'no gradient' if g is None else f'a gradient of shape {tuple(getattr(g, "shape", ()))}'
                 raise RuntimeError(f'layers.{i} ({type(l).__name__}): {came} came back for its output; '
                                    f'wanted one of shape {tuple(l.out.shape)}')
             l.bwd(l.out, *l.args)
@@ -158,9 +163,11 @@ class Model(Module):
 
     def predict(self, x):
         "What the layers make of `x`, without the loss; what they remember of the last call stays as it was"
-        kept = [(m, m.args, m.out, m._versions) for m in self.named_modules().values()]
+        kept = [(m, dict(vars(m))) for m in self.named_modules().values()]
         try:
             for l in self.layers: x = l(x)
             return x
         finally:
-            for m,*last in kept: m.args, m.out, m._versions = last
+            for m,before in kept:
+                vars(m).clear()
+                vars(m).update(before)

@@ -7,7 +7,7 @@ __all__ = ['CrossEntropy', 'accuracy', 'batches', 'SGD', 'Momentum', 'Adam', 'lo
            'evaluate', 'fit', 'classifier', 'save_params', 'load_params', 'fastgroundup_train']
 
 # %% ../nbs/07_train.ipynb #85b479f4
-import io, math, os, signal, sys, tempfile, threading, time
+import copy, io, math, os, signal, sys, tempfile, threading, time
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -24,13 +24,14 @@ from .layers import Lin, Model, Module, Relu
 class CrossEntropy(Module):
     "Mean cross-entropy, a scalar: inp `(n, c)` scores, targ `(n,)` int64 labels from 0 to c-1"
     def forward(self, inp, targ):
-        if inp.ndim != 2 or targ.shape != inp.shape[:1] or targ.dtype != torch.int64:
+        if inp.ndim != 2 or targ.shape != inp.shape[:1] or targ.dtype != torch.int64 or not inp.numel():
             raise ValueError(f'scores of shape {tuple(inp.shape)} and labels of shape {tuple(targ.shape)}, {targ.dtype}; '
-                             'wanted (n, c) and (n,), torch.int64')
-        if inp.is_cuda and len(targ): _in_range(targ, inp.shape[1]) # on a GPU a wrong label would end the process
+                             'wanted (n, c) and (n,), torch.int64, of one row at least')
+        if not inp.is_floating_point(): raise ValueError(f'scores of dtype {inp.dtype}; wanted floating point')
+        if inp.is_cuda: _in_range(targ, inp.shape[1]) # on a GPU a wrong label would end the process
         short = inp.shape[1] < 32 # short rows are done many at a time, as columns: twice as fast for 512 rows of 10
         self._log_p = inp.t().log_softmax(0).t() if short else inp.log_softmax(1)
-        try: return nll_loss(self._log_p, targ, ignore_index=-2**62)
+        try: return nll_loss(self._log_p, targ, ignore_index=-2**63)
         except IndexError: return _in_range(targ, inp.shape[1])
 
     def bwd(self, out, inp, targ):
@@ -121,36 +122,47 @@ def loss_and_grads(model:Model,
                    x:Tensor, # (n, ...) a batch
                    targ:Tensor, # its target
                    params=None, # those of the model, where they are known; None: `model.params()`
-                   reuse:bool=False, # whether the gradients of the pass before may be written over
+                   reuse:bool=False, # whether to write each gradient where that of the call before was, clone it to keep it
                   ) -> Tensor: # the loss, a scalar
-    "One pass that leaves `.g` on the parameters alone; no activation is remembered, and x gets no gradient"
+    "One pass that leaves `.g` on the parameters alone, without the checks of `model.backward()`, which wants a call after it"
     if torch.is_grad_enabled():
         with torch.no_grad(): return loss_and_grads(model, x, targ, params, reuse)
-    params, layers, inputs = params or model.params(), model.layers, [x]
-    for p in params: p.spare = p.g.t() if reuse and p.ndim == 2 and getattr(p, 'g', None) is not None else None
+    params, layers = params or model.params(), model.layers
+    if type(model).forward is not Model.forward or type(model).bwd is not Model.bwd or not layers:
+        loss = model(x, targ) # a model that goes its own way
+        model.backward(input_grad=False)
+        return loss
     zero_grad(x, *params)
-    taken = {id(x), *map(id, params)}
-    for l in layers:
-        out = l.forward(inputs[-1])
-        if id(out) in taken: out = out.view_as(out) # what it returned is somebody else's
-        taken.add(id(out))
-        inputs.append(out)
-    loss = model.loss.forward(inputs[-1], targ)
+    if reuse: _lay_out_spare(params)
+    out, model.out = x, None # what the model remembers of its last call is gone, and backward() says so
+    for l in layers: out = l._run(out)
+    loss = model.loss._run(out, targ)
     loss.g = torch.ones_like(loss)
     kept, layers[0].input_grad = layers[0].input_grad, False
     try:
-        model.loss.bwd(loss, inputs[-1], targ)
-        for l in reversed(layers):
-            out = inputs.pop()
-            l.bwd(out, inputs[-1])
-    finally: layers[0].input_grad = kept
+        model.loss.bwd(loss, out, targ)
+        for l in reversed(layers): l.bwd(l.out, *l.args)
+    finally:
+        layers[0].input_grad = kept
+        if reuse:
+            for p in params: p.spare = None
     zero_grad(x)
     return loss
+
+def _lay_out_spare(params):
+    "Give each matrix among `params` memory for its gradient, the same at every call"
+    for p in params:
+        if p.ndim != 2: continue
+        memory = getattr(p, '_memory', None)
+        if memory is None or (memory.shape, memory.dtype, memory.device) != (p.shape[::-1], p.dtype, p.device):
+            memory = p._memory = p.new_empty(p.shape[::-1])
+        p.spare = memory
 
 # %% ../nbs/07_train.ipynb #12089771
 class Epoch(NamedTuple):
     "What is known after an epoch"
     epoch:int # from 1
+    steps:int # taken by its end
     train_loss:float # mean over the epoch's rows, each while it was trained on
     valid_loss:float # nan without validation data
     accuracy:float # of the validation data; nan where there are no labels
@@ -171,9 +183,8 @@ class History:
         "Draw the loss of every step, of every epoch and of the validation data, on a logarithmic scale"
         import matplotlib.pyplot as plt
         fig,ax = plt.subplots(figsize=(6, 3))
-        steps, n = len(self.losses), max(len(self.epochs), 1)
-        ends = [steps*e.epoch/n for e in self.epochs]
-        ax.plot(range(1, steps+1), self.losses, color='0.75', lw=0.6, label='each batch')
+        ends = [e.steps for e in self.epochs]
+        ax.plot(range(1, len(self.losses)+1), self.losses, color='0.75', lw=0.6, label='each batch')
         for k,name,style in (('train_loss', 'training, mean of the epoch', 'o-'), ('valid_loss', 'validation', 's--')):
             ax.plot(ends, [getattr(e, k) for e in self.epochs], style, label=name)
         ax.set(xlabel='step', ylabel='loss', yscale='log')
@@ -192,11 +203,12 @@ def one_cycle(lr:float, # the largest
 
 @torch.no_grad()
 def evaluate(model:Model, x:Tensor, y:Tensor) -> tuple: # (loss, accuracy); the accuracy is nan where y has no labels
-    "Loss and accuracy of `model` on data, some thousands of rows at a time"
-    loss = right = 0.
+    "Loss and accuracy of `model` on data, some thousands of rows at a time; what it remembers of its last call stays"
+    loss, right, loss_layer = 0., 0., copy.copy(model.loss)
+    if not len(x): raise ValueError('no rows to evaluate on; wanted one at least')
     for xb,yb in batches(x, y, min(len(x), 8192), shuffle=False):
         output = model.predict(xb)
-        loss += model.loss.forward(output, yb).item()*len(xb)/len(x)
+        loss += loss_layer.forward(output, yb).item()*len(xb)/len(x)
         labels = output.ndim == 2 and output.shape[1] > 1 and yb.ndim == 1 and not yb.is_floating_point()
         right += accuracy(output, yb)*len(xb)/len(x) if labels else math.nan
     return loss, right
@@ -234,9 +246,16 @@ def fit(model:Model,
     "Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step"
     x, y, *valid = data
     if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
-    for xb,yb in (next(batches(x, y, bs, shuffle=False)),): # all that is refused is refused before the first step
-        model(xb, yb)
-        model.backward(input_grad=False)
+    if len(valid) not in (0, 2): raise ValueError(f'data of {len(data)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
+    strangers = {id(p) for p in opt.params} - {id(p) for p in model.params()}
+    if strangers: raise ValueError(f'{len(strangers)} of the tensors that opt moves are not parameters of the model')
+    xb, yb = next(batches(x, y, bs, shuffle=False)) # all that is refused is refused before the first step
+    model(xb, yb)
+    model.backward(input_grad=False)
+    evaluate(model, xb[:1], yb[:1])
+    one = model.predict(xb[:1])
+    copy.copy(model.loss).forward(one.expand(len(y), *one.shape[1:]), y) # every target, with the output of one row
+    if valid: evaluate(model, *valid)
     history, params, start, done = History(), model.params(), time.perf_counter(), 0
     total = epochs*math.ceil(len(x)/bs)
     if verbose: print(str(history))
@@ -259,7 +278,7 @@ def fit(model:Model,
             history.losses += losses
             mean = sum(l*n for l,n in zip(losses, rows))/sum(rows)
             found = evaluate(model, *valid) if valid else (math.nan, math.nan)
-            history.epochs.append(Epoch(epoch, mean, *found, time.perf_counter() - start))
+            history.epochs.append(Epoch(epoch, done, mean, *found, time.perf_counter() - start))
             if verbose: print(history._line(history.epochs[-1]))
             if stop.asked: history.interrupted = True
             if stop.asked: break
@@ -284,28 +303,31 @@ def _safetensors():
 
 def _write(path, data):
     "Write the bytes `data` to `path` by way of a temporary file beside it; `OSError` in one sentence"
-    path = Path(path)
+    _refuse_unwritable(path)
+    path = Path(path).resolve() # a link stays one
     try:
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        fd, name = tempfile.mkstemp(dir=path.parent, prefix='.part-')
         try:
             with os.fdopen(fd, 'wb') as f: f.write(data)
-            os.chmod(name, 0o666 & ~_umask())
+            if mode is None: # as any new file
+                mask = os.umask(0)
+                os.umask(mask)
+                mode = 0o666 & ~mask
+            os.chmod(name, mode)
             os.replace(name, path)
         except BaseException:
             os.unlink(name)
             raise
     except OSError as e: raise OSError(f'{path} cannot be written: {e.strerror or e}') from None
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
 def _refuse_unwritable(path):
-    "`OSError` where `path` could not be written: there is no such folder, or it is one, or it may not be written to"
-    path = Path(path)
+    "`OSError` where `path` could not be written"
+    path = Path(path).resolve()
     why = ('there is no such folder' if not path.parent.is_dir() else 'it is a folder' if path.is_dir() else
-           'no permission' if not os.access(path.parent, os.W_OK) else '')
+           'it is not a file' if path.exists() and not path.is_file() else
+           'no permission' if not os.access(path if path.exists() else path.parent, os.W_OK) else '')
+    if not why and len(os.fsencode(path.name)) > 255: why = 'its name is too long'
     if why: raise OSError(f'{path} cannot be written: {why}')
 
 def save_params(model:Model, path): # path of the file
@@ -320,10 +342,15 @@ def load_params(model:Model, path): # path of the file
     try: found = lib.load(Path(path).read_bytes())
     except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
     except Exception as e: raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
-    given, wanted = ({k: tuple(t.shape) for k,t in ts.items()} for ts in (found, params))
+    given, wanted = ({k: (tuple(t.shape), t.dtype) for k,t in ts.items()} for ts in (found, params))
     if given != wanted:
         first = next(k for k in (*wanted, *given) if given.get(k) != wanted.get(k))
-        raise ValueError(f'{path} has {first} of shape {given.get(first)}; wanted {wanted.get(first)}')
+        words = [f'of shape {shape}, {dtype}' for shape,dtype in (ts.get(first, ('none', '')) for ts in (given, wanted))]
+        raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
+    for k,p in params.items():
+        other = next(n for n,q in params.items() if q is p)
+        if not torch.equal(found[k], found[other]):
+            raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
     for k,p in params.items(): p.copy_(found[k])
 
 # %% ../nbs/07_train.ipynb #6f70ee53
@@ -343,13 +370,16 @@ def fastgroundup_train(epochs:int=8, # times through the training data
                        plot:str=None, # file to draw the losses to: .svg, .png or .pdf
                       ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
     "Train a fully connected network on MNIST with hand-written gradients, and say how many of the test digits it gets right"
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     name, largest = _optimizers.get(opt, (None, None))
     lr = largest if lr is None else lr
     sizes = [int(h) if h.strip().isdecimal() else 0 for h in hidden.split(',')]
     wanted = [(epochs >= 1, f'--epochs {epochs}; wanted 1 or more'),
               (1 <= bs <= 50_000, f'--bs {bs}; wanted 1 to 50000'),
               (all(1 <= h <= 100_000 for h in sizes), f'--hidden {hidden}; wanted numbers from 1 to 100000, such as 256 or 512,256'),
+              (sum(n*m for n,m in zip((784, *sizes), (*sizes, 10))) <= 10**9, f'--hidden {hidden}; wanted at most a billion weights in all'),
               (name, f'--opt {opt}; wanted sgd, momentum or adam'),
+              (not plot or plot != save, f'--plot {plot} and --save {save}; wanted two files'),
               (lr is None or 0 < lr < math.inf, f'--lr {lr}; wanted a number above 0'),
               (0 <= weight_decay < math.inf, f'--weight_decay {weight_decay}; wanted 0 or more'),
               (0 <= shift <= 4, f'--shift {shift}; wanted 0 to 4, the empty edge of a digit'),
