@@ -73,7 +73,8 @@ class _OldCrossEntropy(_OldModule): # which they do not have: written in their w
         inp.g /= len(targ)
 
 class _OldModel:
-    def __init__(self, w1, b1, w2, b2, loss): self.layers, self.loss = [_OldLin(w1,b1), _OldRelu(), _OldLin(w2,b2)], loss
+    def __init__(self, w1, b1, w2, b2, loss):
+        self.layers, self.loss = [_OldLin(w1,b1), _OldRelu(), _OldLin(w2,b2)], loss
     def __call__(self, x, targ):
         for l in self.layers: x = l(x)
         return self.loss(x, targ)
@@ -101,7 +102,7 @@ def _numpy(t): return torch.tensor(__import__('numpy').asarray(t))
 
 # %% ../nbs/08_bench.ipynb #4da3243c
 def _pass_peers(x, y, params, input_grad):
-    "`{name: maker}` of a pass; a maker gives `(run, result)`, the result being the gradients of x, if asked for, and of `params`"
+    "`{name: maker}` of a pass; a maker gives `(run, result)`, the result being the gradients of x, if asked for, and `params`"
     leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *params))]
     def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
 
@@ -201,7 +202,7 @@ def _step_peers(x, y, params, lr=0.1):
         return run, lambda: [_numpy(p) for p in state[0]]
 
     def by_hand():
-        w1, b1, w2, b2 = (t.t().clone(memory_format=torch.contiguous_format).t() if t.ndim == 2 else t.clone() for t in params)
+        w1, b1, w2, b2 = (t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() for t in params) # as `classifier` has them
         model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
         opt = SGD(model.params(), lr)
         @torch.no_grad()
@@ -220,32 +221,36 @@ def _step_peers(x, y, params, lr=0.1):
             'JAX': jax_jit, 'by hand': by_hand, 'floor': floor}
 
 # %% ../nbs/08_bench.ipynb #ac5d74de
-_works = { # name: (rows, outputs, threads or None for all, gradient of x or None for a training step, compared with, calls in a turn)
+_works = { # name: (rows, outputs, threads or None: all, gradient of x or None: a step, compared with, calls in a turn)
     'five gradients': (50_000, 1, None, True, 'autograd', 2),
     'four gradients': (50_000, 1, None, False, 'autograd', 2),
     'step, batch 64':  (64, 10, 1, None, 'nn.Module', 10),
     'step, batch 512': (512, 10, 1, None, 'nn.Module', 5)}
 
 class Result:
-    "What `bench` measured: `machine`, and for each work its peers' seconds and ratios, in `rows`; peers that could not run in `absent`"
+    "What `bench` measured: `machine`; `rows`, one for each peer of each work; and the peers that could not run, `absent`"
     def __init__(self, machine): self.machine, self.rows, self.absent, self.memory = machine, [], {}, {}
 
-    def ratio(self, work:str, peer:str='by hand', of:str=None) -> float: # of the medians; `of` None: of the work's reference
-        "The time of `peer` over that of another, by their medians"
+    def ratio(self, work:str, peer:str='by hand', of:str=None) -> float:
+        "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with unless given"
         rows = {r['peer']: r for r in self.rows if r['work'] == work}
         return rows[peer]['median']/rows[of or rows[peer]['reference']]['median']
 
     def as_dict(self): return dict(machine=self.machine, rows=self.rows, absent=self.absent, memory=self.memory)
 
     def __str__(self):
-        lines = [', '.join(f'{k} {v}' if k in ('threads', 'torch', 'fastgroundup') else str(v) for k,v in self.machine.items())]
+        named = ('threads', 'torch', 'fastgroundup')
+        lines = [', '.join(f'{k} {v}' if k in named else str(v) for k,v in self.machine.items())]
         for work in dict.fromkeys(r['work'] for r in self.rows):
             rows = [r for r in self.rows if r['work'] == work]
             of = rows[0]['reference']
-            lines += ['', f'{work}  (784 → {rows[0]["hidden"]} → {rows[0]["outputs"]}, {rows[0]["threads"]} thread{"s"*(rows[0]["threads"] > 1)})',
+            threads = f'{rows[0]["threads"]} thread{"s"*(rows[0]["threads"] > 1)}'
+            lines += ['', f'{work}  (784 → {rows[0]["hidden"]} → {rows[0]["outputs"]}, {threads})',
                       f'  {"":14} {"median":>10} {"minimum":>10}  of {of}’s']
-            lines += [f'  {r["peer"]:14} {_time(r["median"]):>10} {_time(r["minimum"]):>10}  {r["ratio"]:.2f}' for r in rows]
-        if self.memory: lines += ['', 'peak memory of five passes over data and weights, five gradients'] + [f'  {k:14} {v:>7.0f} MB' for k,v in self.memory.items()]
+            for r in rows:
+                lines.append(f'  {r["peer"]:14} {_time(r["median"]):>10} {_time(r["minimum"]):>10}  {r["ratio"]:.2f}')
+        if self.memory: lines += ['', 'peak memory of five passes over data and weights, five gradients']
+        lines += [f'  {k:14} {v:>7.0f} MB' for k,v in self.memory.items()]
         if self.absent: lines += ['', *(f'{k}: {why}' for k,why in self.absent.items())]
         return '\n'.join(lines)
     __repr__ = __str__
@@ -256,7 +261,8 @@ def _machine(device):
     "What the figures were measured on"
     info = Path('/proc/cpuinfo')
     model = re.search(r'model name\s*:\s*(.*)', info.read_text()) if info.exists() else None
-    cpu = torch.cuda.get_device_name(device) if device != 'cpu' else model[1] if model else platform.processor() or platform.machine()
+    cpu = model[1] if model else platform.processor() or platform.machine()
+    if device != 'cpu': cpu = torch.cuda.get_device_name(device)
     return dict(processor=cpu, threads=torch.get_num_threads(), system=f'{platform.system()} {platform.machine()}',
                 python=f'Python {platform.python_version()}', torch=torch.__version__, fastgroundup=__version__)
 
@@ -265,7 +271,8 @@ def _same_work(results, reference):
     for name,tensors in results.items():
         for i,(a,b) in enumerate(zip(tensors, results[reference], strict=True)):
             if a.shape != b.shape or not rel_error(a, b) <= 1e-4:
-                raise ValueError(f'{name} computes something else than {reference}: result {i} differs by {rel_error(a, b):.1e}')
+                raise ValueError(f'{name} computes something else than {reference}: '
+                                 f'result {i} differs by {rel_error(a, b):.1e}')
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
 def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, batch 64' and 'step, batch 512'
@@ -278,7 +285,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
     "Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work"
     works = [works] if isinstance(works, str) else list(works)
     if not set(works) <= set(_works) or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
-        raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; wanted works of {list(_works)}, 1 round or more, 1 to 50000 rows')
+        raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; '
+                         f'wanted works of {list(_works)}, 1 round or more, 1 to 50000 rows')
     x_all, y_all, *_ = (t.to(device) for t in load_mnist())
     result, threads = Result(_machine(device)), torch.get_num_threads()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
@@ -309,8 +317,10 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
             times = in_turn(runs, rounds, calls, wait)
         finally: torch.set_num_threads(threads)
         base = statistics.median(times[reference])
-        result.rows += [dict(work=work, peer=name, rows=n, hidden=hidden, outputs=n_out, threads=one or threads, reference=reference,
-                             median=statistics.median(t), minimum=min(t), ratio=statistics.median(t)/base) for name,t in times.items()]
+        about = dict(rows=n, hidden=hidden, outputs=n_out, threads=one or threads, reference=reference)
+        for name,t in times.items():
+            found = dict(median=statistics.median(t), minimum=min(t), ratio=statistics.median(t)/base)
+            result.rows.append(dict(work=work, peer=name, **about, **found))
     return result
 
 # %% ../nbs/08_bench.ipynb #03a7f5f5
@@ -355,7 +365,7 @@ def peak_memory() -> dict: # {'by hand': MB, 'autograd': MB}; empty where the sy
 @call_parse
 def fastgroundup_bench(rounds:int=15, # turns of each peer
                        peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
-                       works:str=None, # names separated by semicolons, such as "five gradients;step, batch 64"; all if not given
+                       works:str=None, # names separated by semicolons, such as "five gradients;step, batch 64"
                        device:str='cpu', # cpu or cuda
                        memory:bool=True, # whether to measure the peak memory of the first work too
                        json:str=None, # file to write the figures to

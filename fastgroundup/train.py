@@ -43,7 +43,8 @@ def accuracy(output:Tensor, # (n, c) scores
             ) -> float: # from 0 to 1
     "Share of the rows whose largest score is at the label"
     if output.ndim != 2 or targ.shape != output.shape[:1] or not len(targ):
-        raise ValueError(f'scores of shape {tuple(output.shape)} and labels of shape {tuple(targ.shape)}; wanted (n, c) and (n,)')
+        raise ValueError(f'scores of shape {tuple(output.shape)} and labels of shape {tuple(targ.shape)}; '
+                         'wanted (n, c) and (n,)')
     return (output.argmax(1) == targ).double().mean().item()
 
 # %% ../nbs/07_train.ipynb #8783e8d1
@@ -116,9 +117,9 @@ def loss_and_grads(model:Model,
                    x:Tensor, # (n, ...) a batch
                    targ:Tensor, # its target
                    params=None, # those of the model, where they are known; None: `model.params()`
-                   reuse:bool=False, # whether to write each gradient where that of the call before was, clone it to keep it
+                   reuse:bool=False, # whether to write each gradient where that of the call before was
                   ) -> Tensor: # the loss, a scalar
-    "One pass that leaves `.g` on the parameters alone, without the checks of `model.backward()`, which wants a call after it"
+    "One pass that leaves `.g` on the parameters alone, without the checks and the memory of `model.backward()`"
     if torch.is_grad_enabled():
         with torch.no_grad(): return loss_and_grads(model, x, targ, params, reuse)
     params, layers = params or model.params(), model.layers
@@ -166,7 +167,8 @@ class History:
     "What `fit` saw: `epochs`, the loss of every step in `losses`, and whether it was `interrupted`"
     def __init__(self): self.epochs, self.losses, self.interrupted = [], [], False
 
-    def _line(self, e): return f'{e.epoch:5}  {e.train_loss:10.4f}  {e.valid_loss:10.4f}  {e.accuracy:8.2%}  {e.seconds:6.1f} s'
+    def _line(self, e):
+        return f'{e.epoch:5}  {e.train_loss:10.4f}  {e.valid_loss:10.4f}  {e.accuracy:8.2%}  {e.seconds:6.1f} s'
 
     def __str__(self):
         lines = ['epoch  train loss  valid loss  accuracy    time', *map(self._line, self.epochs)]
@@ -240,7 +242,8 @@ def fit(model:Model,
     "Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step"
     x, y, *valid = data
     if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
-    if len(valid) not in (0, 2): raise ValueError(f'data of {len(data)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
+    if len(valid) not in (0, 2):
+        raise ValueError(f'data of {len(data)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
     strangers = {id(p) for p in opt.params} - {id(p) for p in model.params()}
     if strangers: raise ValueError(f'{len(strangers)} of the tensors that opt moves are not parameters of the model')
     xb, yb = next(batches(x, y, bs, shuffle=False)) # all that is refused is refused before the first step
@@ -300,7 +303,8 @@ from .gradcheck import _has_gpu
 # %% ../nbs/07b_command.ipynb #02f8cd4c
 def _safetensors():
     try: import safetensors.torch
-    except ImportError: raise ImportError("safetensors is not installed; pip install 'fastgroundup[train]' brings it") from None
+    except ImportError:
+        raise ImportError("safetensors is not installed; pip install 'fastgroundup[train]' brings it") from None
     return safetensors.torch
 
 def _write(path, data):
@@ -339,7 +343,7 @@ def save_params(model:Model, path): # path of the file
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
-    "Put the parameters in `path` into those of `model`; `ValueError`, and nothing is changed, where they are not of its shapes"
+    "Put the parameters in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit"
     lib, params = _safetensors(), model.named_params()
     try: found = lib.load(Path(path).read_bytes())
     except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
@@ -356,7 +360,7 @@ def load_params(model:Model, path): # path of the file
     for k,p in params.items(): p.copy_(found[k])
 
 # %% ../nbs/07b_command.ipynb #700b0b5f
-_optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # with a largest learning rate that suits the digits
+_optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
 
 @call_parse
 def fastgroundup_train(epochs:int=8, # times through the training data
@@ -371,15 +375,17 @@ def fastgroundup_train(epochs:int=8, # times through the training data
                        save:str=None, # file to write the parameters to, in the safetensors format
                        plot:str=None, # file to draw the losses to: .svg, .png or .pdf
                       ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
-    "Train a fully connected network on MNIST with hand-written gradients, and say how many of the test digits it gets right"
+    "Train a fully connected network on MNIST with hand-written gradients, and say how many test digits it gets right"
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     name, largest = _optimizers.get(opt, (None, None))
     lr = largest if lr is None else lr
     sizes = [int(h) if h.strip().isdecimal() else 0 for h in hidden.split(',')]
     wanted = [(epochs >= 1, f'--epochs {epochs}; wanted 1 or more'),
               (1 <= bs <= 50_000, f'--bs {bs}; wanted 1 to 50000'),
-              (all(1 <= h <= 100_000 for h in sizes), f'--hidden {hidden}; wanted numbers from 1 to 100000, such as 256 or 512,256'),
-              (sum(n*m for n,m in zip((784, *sizes), (*sizes, 10))) <= 10**9, f'--hidden {hidden}; wanted at most a billion weights in all'),
+              (all(1 <= h <= 100_000 for h in sizes),
+               f'--hidden {hidden}; wanted numbers from 1 to 100000, such as 256 or 512,256'),
+              (sum(n*m for n,m in zip((784, *sizes), (*sizes, 10))) <= 10**9,
+               f'--hidden {hidden}; wanted at most a billion weights in all'),
               (name, f'--opt {opt}; wanted sgd, momentum or adam'),
               (not plot or plot != save, f'--plot {plot} and --save {save}; wanted two files'),
               (lr is None or 0 < lr < math.inf, f'--lr {lr}; wanted a number above 0'),
@@ -388,7 +394,8 @@ def fastgroundup_train(epochs:int=8, # times through the training data
               (-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
               (device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
               (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu'),
-              (not plot or Path(plot).suffix in ('.svg', '.png', '.pdf'), f'--plot {plot}; wanted a name that ends in .svg, .png or .pdf')]
+              (not plot or Path(plot).suffix in ('.svg', '.png', '.pdf'),
+               f'--plot {plot}; wanted a name that ends in .svg, .png or .pdf')]
     problem = next((words for ok,words in wanted if not ok), None)
     try:
         if save: _safetensors()
