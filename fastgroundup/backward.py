@@ -126,7 +126,9 @@ def forward_and_backward(inp:Tensor, # (n, n_in)
                          rows:int=8192, # how many to take at a time
                          input_grad:bool=True, # whether anyone wants `inp.g`
                         ) -> Tensor: # the loss, a scalar
-    "Run the lesson's network forward and backward; leave `.g` on all five, that of `inp` in the memory of the call before"
+    """Run the lesson's network forward and backward; leave `.g` on all five tensors
+
+    That of `inp` stands in the memory of the call before. `ValueError` for shapes that do not fit, no rows at all, or `rows` below 1."""
     if rows < 1: raise ValueError(f'rows={rows}; wanted 1 or more at a time')
     n, g = len(inp), getattr(inp, 'g', None)
     if not n or len(targ) != n: raise ValueError(f'{n} rows and {len(targ)} targets; wanted as many, and one at least')

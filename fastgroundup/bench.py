@@ -236,8 +236,9 @@ class Result:
         rows = {r['peer']: r for r in self.rows if r['work'] == work}
         return rows[peer]['median']/rows[of or rows[peer]['reference']]['median']
 
-    def as_dict(self): return dict(machine=self.machine, rows=self.rows, absent=self.absent, memory=self.memory,
-                                    growth=self.growth)
+    def as_dict(self):
+        "The figures as plain data, for JSON"
+        return dict(machine=self.machine, rows=self.rows, absent=self.absent, memory=self.memory, growth=self.growth)
 
     def __str__(self):
         named = ('threads', 'torch', 'fastgroundup')

@@ -28,7 +28,7 @@ def chunks(x, # anything with a length and slices: list, bytes, Tensor
 # %% ../nbs/00_data.ipynb #fa2eb4f4
 def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
             ) -> Tensor: # uint8, of the shape that the header gives
-    "Read one IDX file; `ValueError` where it is damaged or is something else"
+    "Read one IDX file; `ValueError` where it is damaged or something else, `FileNotFoundError` where there is none"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted an IDX file, gzipped or not')
     data = path.read_bytes()
@@ -52,7 +52,9 @@ def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
                 ncols:int=10, # images in a row
                 size:float=0.75, # width and height of one image, in inches
                ): # matplotlib Figure
-    "Draw `images` in rows of `ncols`, each on its own scale of greys"
+    """Draw `images` in rows of `ncols`, each on its own scale of greys
+
+    `ValueError` for images of another shape, or another number of titles."""
     import matplotlib.pyplot as plt
     images, shape, h = images.detach().cpu().float(), tuple(images.shape), math.isqrt(images.shape[-1])
     if isinstance(titles, Tensor): titles = titles.tolist()
@@ -144,7 +146,9 @@ def _images_labels(path, part):
 def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist.pkl.gz`; None: the package's copy
                n_train:int=50_000, # how many of the 60,000 train; the others validate
               ) -> Mnist: # (x_train, y_train, x_valid, y_valid)
-    "Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged"
+    """Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged
+
+    `ValueError` also for an `n_train` that leaves a part empty, `FileNotFoundError` where there is no such file."""
     x,y = _images_labels(path, 'train')
     if not 0 < n_train < len(x):
         where = path or 'the package'
@@ -154,7 +158,7 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
 # %% ../nbs/00_data.ipynb #e0b4e9f1
 def load_mnist_test(path:str|Path=None, # as in `load_mnist`
                    ) -> tuple: # (x, y): float32 (10000, 784), int64 (10000,)
-    "Load MNIST's test images, for the very end"
+    "Load MNIST's test images, for the very end; errors as in `load_mnist`"
     return _images_labels(path, 't10k')
 
 # %% ../nbs/00_data.ipynb #018999ca
@@ -195,7 +199,10 @@ def download(url:str, # an https address (http only from this machine itself)
              sha256:str=None, # the file's SHA-256, 64 hexadecimal digits, where it is known
              timeout:float=30, # seconds to wait for an answer
             ) -> Path: # `dest`
-    "Download `url` to `dest`, whole and checked or not at all; a file that has `sha256` already is left as it is"
+    """Download `url` to `dest`, whole and checked or not at all; a file that has `sha256` already is left as it is
+
+    `ValueError` for another kind of address, or a file that does not have `sha256`; `OSError` where the server cannot
+    be reached, or sends less than it said. `dest` is as it was then."""
     _refuse_url(url)
     dest, digest = Path(dest), hashlib.sha256()
     if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', sha256):

@@ -23,7 +23,7 @@ def _sizes(a, b):
 def matmul_3loops(a:Tensor, # (n, k)
                   b:Tensor, # (k, m)
                  ) -> Tensor: # (n, m)
-    "Matrix product, one multiplication at a time"
+    "Matrix product, one multiplication at a time; `ValueError` for shapes or dtypes that do not fit"
     n,k,m = _sizes(a, b)
     c = a.new_zeros(n, m)
     for i in range(n):
@@ -35,7 +35,7 @@ def matmul_3loops(a:Tensor, # (n, k)
 def matmul_2loops(a:Tensor, # (n, k)
                   b:Tensor, # (k, m)
                  ) -> Tensor: # (n, m)
-    "Matrix product, a dot product for each entry"
+    "Matrix product, a dot product for each entry; errors as in `matmul_3loops`"
     n,_,m = _sizes(a, b)
     c = a.new_zeros(n, m)
     for i in range(n):
@@ -46,7 +46,7 @@ def matmul_2loops(a:Tensor, # (n, k)
 def matmul_1loop(a:Tensor, # (n, k)
                  b:Tensor, # (k, m)
                 ) -> Tensor: # (n, m)
-    "Matrix product, a row at a time by broadcasting"
+    "Matrix product, a row at a time by broadcasting; errors as in `matmul_3loops`"
     n,_,m = _sizes(a, b)
     c = a.new_zeros(n, m)
     for i in range(n): c[i] = (a[i,:,None] * b).sum(0)
@@ -56,7 +56,7 @@ def matmul_1loop(a:Tensor, # (n, k)
 def matmul_einsum(a:Tensor, # (n, k)
                   b:Tensor, # (k, m)
                  ) -> Tensor: # (n, m)
-    "Matrix product by Einstein summation"
+    "Matrix product by Einstein summation; errors as in `matmul_3loops`"
     _sizes(a, b)
     return torch.einsum('ik,kj->ij', a, b)
 
@@ -70,7 +70,7 @@ def lin(x:Tensor, # (n, n_in) inputs
         w:Tensor, # (n_in, n_out) weights
         b:Tensor, # (n_out,) bias
        ) -> Tensor: # (n, n_out)
-    "Linear layer, `x @ w + b`"
+    "Linear layer, `x @ w + b`; `ValueError` for integers, or a `b` of another length"
     _need_float('lin: x', x)
     _need_float('lin: w', w)
     _need_float('lin: b', b)
@@ -81,7 +81,7 @@ def lin(x:Tensor, # (n, n_in) inputs
 # %% ../nbs/01_forward.ipynb #078cad1e
 def relu(x:Tensor, # any shape
         ) -> Tensor: # of x's shape
-    "Rectified linear unit, `max(x, 0)`"
+    "Rectified linear unit, `max(x, 0)`; `ValueError` for integers"
     _need_float('relu: x', x)
     return x.clamp_min(0.)
 

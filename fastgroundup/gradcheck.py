@@ -125,7 +125,9 @@ class Row(NamedTuple):
     diagnosis:str
 
 class Report:
-    "What a check found: `ok`, `rows` (one a tensor), `notes` (sentences about what is not a matter of one tensor)"
+    """What a check found: `ok`, `rows` (one a tensor), `notes` (sentences about what is not a matter of one tensor)
+
+    `ok` is true where every gradient is right and there are no notes; `wrong` has the rows that are not."""
     def __init__(self, title): self.title, self.rows, self.notes = title, [], []
 
     @property
@@ -159,7 +161,7 @@ class Report:
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
 
 class Problem(Exception):
-    "A check that cannot go on, and why, in a sentence"
+    "A check that cannot go on, and why, in a sentence: it becomes one of the report's `notes`"
 
 # %% ../nbs/04_gradcheck.ipynb #e1583305
 def _clone(t, dtype=None, grad=False):
@@ -460,7 +462,9 @@ def check_grads(model:Module, # a Model, or a single layer
                 rtol:float=None, # largest relative error against autograd; None: by dtype, as in `test_grad`
                 numeric:bool=True, # whether to measure differences of the loss too
                ) -> Report:
-    "Compare every gradient that `model` writes by hand with autograd's and with the loss itself; leave nothing changed"
+    """Compare every gradient that `model` writes by hand with autograd's and with the loss; leave nothing changed
+
+    `ValueError` for what cannot be checked: another object, no target, integers, numbers that are not finite."""
     for name,t in _refuse(model, x, targ).items(): _refuse_nonfinite(name, t)
     report = Report(type(model).__name__)
     with torch.random.fork_rng([x.device] if x.device.type == 'cuda' else []), torch.enable_grad():
@@ -535,7 +539,9 @@ def check_function(fn, # a callable of tensors that returns a tensor or several
                    *inputs:Tensor, # what to call it with; floating-point ones are checked, in float64
                    rtol:float=1e-6, # largest relative error against differences
                   ) -> Report:
-    "Compare the gradients that `fn`'s own backward gives with how its outputs really change; leave nothing changed"
+    """Compare the gradients that `fn`'s own backward gives with how its outputs really change; leave nothing changed
+
+    `ValueError` where an input is no tensor, empty, on another device or not finite, or none is floating point."""
     for i,t in enumerate(inputs):
         if not isinstance(t, Tensor): raise ValueError(f'input {i} is a {type(t).__name__}; wanted a tensor')
         if not t.numel(): raise ValueError(f'input {i} of shape {tuple(t.shape)} is empty; wanted one entry at least')

@@ -44,12 +44,20 @@ class Module:
         self.args, self.out, out._made = args, out, True
         return out
 
-    def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} has no forward')
-    def bwd(self, out, *args): raise NotImplementedError(f'{type(self).__name__} has no bwd')
+    def forward(self, *args):
+        "What the layer makes of `args`, a tensor: for each kind of layer to say"
+        raise NotImplementedError(f'{type(self).__name__} has no forward')
+
+    def bwd(self, out, *args):
+        "Add to the `.g` of `args` and of the parameters what follows from `out.g`: for each kind of layer to say"
+        raise NotImplementedError(f'{type(self).__name__} has no bwd')
 
     @torch.no_grad()
     def backward(self):
-        "One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss"
+        """One pass: forget the gradients of the last one, then `bwd` from `out.g`, which is 1 for a loss
+
+        `RuntimeError` before a call, or where a tensor of the call has changed since; `ValueError` where `out.g` is
+        missing, or not of the shape of `out`."""
         name, modules = type(self).__name__, self.named_modules()
         if getattr(_pass, 'running', False):
             raise RuntimeError(f'{name}.backward() inside a pass would begin a new one; wanted {name}.bwd(out, *args)')
@@ -124,7 +132,9 @@ class Mse(Module):
 
 # %% ../nbs/03_refactor.ipynb #6a63f22f
 class Model(Module):
-    "`layers`, one after the other, and a `loss` at the end: `model(x, targ)` is the loss"
+    """`layers`, one after the other, and a `loss` at the end: `model(x, targ)` is the loss
+
+    `ValueError` for what is no `Module`, for one that stands in two places, and for two tensors on the same memory."""
     def __init__(self, layers, loss):
         self.layers, self.loss, seen = list(layers), loss, {}
         for m in (*self.layers, loss):
@@ -154,7 +164,10 @@ class Model(Module):
     def backward(self,
                  input_grad:bool=True # whether to leave a gradient on x, which training has no use for
                 ):
-        "One pass: `.g` on every parameter, on every tensor between the layers, and on x"
+        """One pass: `.g` on every parameter, on every tensor between the layers, and on x
+
+        Errors as in `Module.backward`; `RuntimeError` also where a layer passes on no gradient, or one of another
+        shape."""
         if not self.layers or input_grad: return super().backward()
         self.layers[0].input_grad = False
         try: super().backward()

@@ -274,7 +274,9 @@ def prove(model:Module, # a Model, or a single layer
           x:Tensor, # its input; only the shape counts
           targ:Tensor=None, # the target of a Model or a loss; only the shape counts
          ) -> Proof:
-    "Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss"
+    """Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss
+
+    `ValueError` for another kind of object, no target, or shapes that need more than 50 symbols."""
     if not isinstance(model, Module):
         raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
     if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')

@@ -480,7 +480,10 @@ def trace(model:Module, # a Model, or a single layer
           x:Tensor, # (n, ...) its input, floating point
           targ:Tensor=None, # the target of a Model or a loss; None for any other layer
          ) -> Ledger:
-    "Run one pass of `model`, forward and backward, and tell each step of it; the gradients stay, as after any pass"
+    """Run one pass of `model`, forward and backward, and tell each step of it; the gradients stay, as after any pass
+
+    `ValueError` for what cannot be run, as in `check_grads`; what goes wrong on the way is told in the ledger's
+    `error`."""
     _refuse(model, x, targ)
     tracer = _Tracer(model, x, targ)
     with _Ops({}): torch.empty(0).add(1) # what torch imports at its first watched operation is not part of a step
@@ -539,7 +542,9 @@ def draw(model:Module, # a Model, or a single layer
          targ:Tensor=None, # the target of a Model or a loss; None for any other layer
          most:int=12, # layers to draw; of a model that has more, the first and the last
         ): # matplotlib Figure
-    "Run one pass of `model` and draw it: tensors, layers and parameters, and on the way back what each step writes"
+    """Run one pass of `model` and draw it: tensors, layers and parameters, and on the way back what each step writes
+
+    `ValueError` where the pass does not come to its end, or for `most` below 2."""
     if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
     ledger, modules = _passed(model, x, targ), model.named_modules()
     names = {id(p): k for k,p in reversed(_params(model).items())}
@@ -567,7 +572,9 @@ def film_strip(model:Module, # a Model, or a single layer
                targ:Tensor=None, # the target of a Model or a loss; None for any other layer
                most:int=12, # frames; of a model that has more steps, those nearest to the loss
               ): # matplotlib Figure
-    "Run one pass of `model` and draw a frame for each step of its way back: what has a gradient, what has just got it"
+    """Run one pass of `model` and draw a frame for each step of its way back: what has a gradient, what has just got it
+
+    `ValueError` where the pass does not come to its end, or for `most` below 1."""
     import matplotlib.pyplot as plt
     if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
     ledger = _passed(model, x, targ)
@@ -608,7 +615,9 @@ def draw_histograms(models, # a Model, or {name: Model} to draw side by side
                     x:Tensor, # (n, ...) the input, floating point
                     targ:Tensor, # the target
                    ): # matplotlib Figure
-    "Run one pass of each model and draw, layer by layer, how large its activations and their gradients are"
+    """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
+
+    `ValueError` for no models, for what is no `Model`, or where a pass does not come to its end."""
     import matplotlib.pyplot as plt
     if not isinstance(models, dict): models = {type(models).__name__: models}
     if not models: raise ValueError('no models; wanted one at least')

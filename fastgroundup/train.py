@@ -41,7 +41,7 @@ def _in_range(targ, c):
 def accuracy(output:Tensor, # (n, c) scores
              targ:Tensor, # (n,) labels
             ) -> float: # from 0 to 1
-    "Share of the rows whose largest score is at the label"
+    "Share of the rows whose largest score is at the label; `ValueError` for shapes that do not fit"
     if output.ndim != 2 or targ.shape != output.shape[:1] or not len(targ):
         raise ValueError(f'scores of shape {tuple(output.shape)} and labels of shape {tuple(targ.shape)}; '
                          'wanted (n, c) and (n,)')
@@ -67,7 +67,7 @@ def batches(x:Tensor, # (n, ...)
 
 # %% ../nbs/07_train.ipynb #2cf7af6c
 class SGD:
-    "Stochastic gradient descent: `p -= lr * g`"
+    "Stochastic gradient descent: `p -= lr * g`; `ValueError` for no parameters, or `lr` not above 0"
     def __init__(self, params, # the parameters, such as `model.params()`
                  lr:float, # learning rate, above 0
                  weight_decay:float=0., # λ of λ·p, which is added to the gradient
@@ -84,11 +84,16 @@ class SGD:
             g = getattr(p, 'g', None)
             if g is not None: self.move(p, g.add(p, alpha=self.weight_decay) if self.weight_decay else g, i)
 
-    def move(self, p, g, i): p.sub_(g, alpha=self.lr)
+    def move(self, p, g, i):
+        "Move `p`, the parameter of number `i`, whose gradient is `g`: for each kind of optimizer to say"
+        p.sub_(g, alpha=self.lr)
 
 class Momentum(SGD):
     "SGD with momentum: `v = momentum * v + g; p -= lr * v`"
-    def __init__(self, params, lr, momentum:float=0.9, weight_decay=0.):
+    def __init__(self, params, lr,
+                 momentum:float=0.9, # share of the velocity v that stays
+                 weight_decay=0.,
+                ):
         super().__init__(params, lr, weight_decay)
         self.momentum = momentum
 
@@ -100,7 +105,11 @@ class Momentum(SGD):
 
 class Adam(SGD):
     "Adam (Kingma and Ba, 2015): steps of about `lr`, whatever the size of the gradient"
-    def __init__(self, params, lr=1e-3, betas:tuple=(0.9, 0.999), eps:float=1e-8, weight_decay=0.):
+    def __init__(self, params, lr=1e-3,
+                 betas:tuple=(0.9, 0.999), # shares of the means of g and of g² that stay
+                 eps:float=1e-8, # added to the root of the mean of g²
+                 weight_decay=0.,
+                ):
         super().__init__(params, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
@@ -198,8 +207,13 @@ def one_cycle(lr:float, # the largest
     return rate
 
 @torch.no_grad()
-def evaluate(model:Model, x:Tensor, y:Tensor) -> tuple: # (loss, accuracy); the accuracy is nan where y has no labels
-    "Loss and accuracy of `model` on data, some thousands of rows at a time; what it remembers of its last call stays"
+def evaluate(model:Model,
+             x:Tensor, # (n, ...)
+             y:Tensor, # (n,) labels, or another target
+            ) -> tuple: # (loss, accuracy); the accuracy is nan where y has no labels
+    """Loss and accuracy of `model` on data, some thousands of rows at a time; what it remembers of its last call stays
+
+    `ValueError` where there are no rows, or not as many of `x` as of `y`."""
     loss, right, loss_layer = 0., 0., copy.copy(model.loss)
     if not len(x): raise ValueError('no rows to evaluate on; wanted one at least')
     for xb,yb in batches(x, y, min(len(x), 8192), shuffle=False):
@@ -239,7 +253,12 @@ def fit(model:Model,
         augment=None, # function of a batch of x that gives another of its shape, such as a shift by a pixel
         verbose:bool=True, # whether to print a line for each epoch
        ) -> History:
-    "Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step"
+    """Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step
+
+    `ValueError`, before the first step, for data that do not fit the model or each other, or parameters that are not
+    its own.
+
+    The first Ctrl-C ends the training after the batch that is running."""
     x, y, *valid = data
     if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
     if len(valid) not in (0, 2):
@@ -286,7 +305,9 @@ def fit(model:Model,
 def classifier(*sizes, # features, hidden units of each layer, and classes: 784, 256, 10
                generator:torch.Generator=None, # that draws the weights; None: torch's global one
               ) -> Model:
-    "Linear layers of `sizes` with relu between them and cross-entropy at the end, float32, with Kaiming's weights"
+    """Linear layers of `sizes` with relu between them and cross-entropy at the end, float32, with Kaiming's weights
+
+    `ValueError` for fewer than two sizes, or one below 1."""
     if len(sizes) < 2 or min(sizes) < 1: raise ValueError(f'sizes {sizes}; wanted two or more, each 1 or more')
     def lin(n, m): return Lin(torch.randn(m, n, generator=generator).mul_(math.sqrt(2/n)).t(), torch.zeros(m))
     layers = [l for n,m in zip(sizes, sizes[1:]) for l in (lin(n, m), Relu())]
@@ -337,13 +358,17 @@ def _refuse_unwritable(path):
     if why: raise OSError(f'{path} cannot be written: {why}')
 
 def save_params(model:Model, path): # path of the file
-    "Write the parameters of `model` to `path`, a tied one under each of its names"
+    """Write the parameters of `model` to `path`, a tied one under each of its names
+
+    `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
     tensors = {k: p.detach().cpu().contiguous().clone() for k,p in model.named_params().items()}
     _write(path, _safetensors().save(tensors))
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
-    "Put the parameters in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit"
+    """Put the parameters in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
+
+    `OSError` where it cannot be read, `ImportError` where safetensors is not installed."""
     lib, params = _safetensors(), model.named_params()
     try: found = lib.load(Path(path).read_bytes())
     except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None

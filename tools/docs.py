@@ -1,8 +1,10 @@
-"""Build the site into _docs, without Quarto: nbdev processes the notebooks, smalldocs renders them; --serve previews it.
+"""Build the site into _docs without Quarto: nbdev processes the notebooks, smalldocs renders them. --serve previews it on this machine.
 
-What is done beside: pages get the names that nbdev's links have, figures become files with their descriptions, and KaTeX is
-served from the site. Needs the extras dev and docs: pip install -c constraints.txt -e '.[dev,docs]'"""
-import argparse, functools, html, http.server, json, os, re, shutil, subprocess, sys, threading, time
+What is done beside: pages get the names that nbdev's links have, and links among them stay on the site; figures become files
+with their descriptions; KaTeX is served from the site, and letters are in the reader's own fonts; styles and icons that no page
+uses are left out. Needs the extras dev and docs."""
+import argparse, html, http.server, json, os, re, shutil, subprocess, sys, threading, time
+from configparser import ConfigParser
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -18,83 +20,136 @@ def process():
     nbdev.doclinks._build_modidx()
     nbdev.serve.proc_nbs(n_workers=2, force=True)
 
-def names(proc):
-    "`{name that smalldocs gives a page: name that nbdev's links have}`"
+def renamed(proc):
+    "`{stem that smalldocs gives a page: stem that nbdev's links have}`, where the two differ"
     found = {}
-    for path in proc.glob('*.ipynb'):
-        sources = (''.join(c['source']) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'raw')
-        name = re.search(r'^output-file: (\S+)', '\n'.join(sources), re.M)
-        found[f'{path.stem}.html'] = name[1] if name else f'{path.stem}.html'
+    for path in proc.rglob('*.ipynb'):
+        raw = [''.join(c['source']) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'raw']
+        name = re.search(r'^output-file: (\S+)\.html', '\n'.join(raw), re.M)
+        if name and name[1] != path.stem: found[path.stem] = name[1]
     return found
 
-def alts(path):
-    "The descriptions of the figures in the processed notebook at `path`, in order"
-    for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
-        source = ''.join(cell['source'])
-        if cell['cell_type'] != 'code' or not any('image/svg+xml' in o.get('data', {}) for o in cell.get('outputs', [])): continue
-        alt = re.search(r'^#\|\s*fig-alt:\s*(.*)', source, re.M)
-        if not alt: sys.exit(f'{path.name}: a figure without fig-alt, in the cell\n{source[:300]}')
-        yield alt[1].strip().strip('"')
-
-def figures(page, text, described, folder):
-    "`text` of `page` with each inline picture written to `folder` and shown from there with its description"
+def figures(path, text, folder):
+    "`text` of the page of the notebook at `path` with each inline picture written to `folder`, and shown from there described"
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    drawn = (''.join(c['source']) for c in cells if any('image/svg+xml' in o.get('data', {}) for o in c.get('outputs', [])))
+    alts = [re.search(r'^#\|\s*fig-alt:\s*(.*)', s, re.M)[1].strip().strip('"') for s in drawn]
+    numbers = iter(range(len(alts)))
+    def rounded(path): return re.sub(r'-?\d+\.\d{3,}', lambda n: f'{float(n[0]):.2f}', path[0])
     def file(match):
-        name = f'{page.stem}-{next(numbers)}.svg'
-        (folder/name).write_text(match[1].strip(), encoding='utf-8')
-        return f'<img src="{folder.name}/{name}" class="figure-img" alt="{html.escape(next(described), quote=True)}">'
-    numbers = iter(range(1, 1000))
-    try: return re.sub(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg .*?</svg>)\s*(?:</p>)?', file, text, flags=re.S)
-    except RuntimeError: sys.exit(f'{page.name}: more pictures than cells with figures')
+        i = next(numbers)
+        name = f'{path.stem}-{i+1}.svg'
+        (folder/name).write_text(re.sub(r' d="[^"]*"', rounded, match[1].strip()), encoding='utf-8')
+        return f'<img src="{folder.name}/{name}" class="figure-img" alt="{html.escape(alts[i], quote=True)}">'
+    return re.sub(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg .*?</svg>)\s*(?:</p>)?', file, text, flags=re.S)
+
+def used(css, words):
+    "The minified `css` without the selectors whose classes are not among `words`"
+    kept, i = [], 0
+    while (start := css.find('{', i)) >= 0:
+        head, depth, end = css[i:start], 1, start + 1
+        while depth:
+            depth += {'{': 1, '}': -1}.get(css[end], 0)
+            end += 1
+        body, i = css[start+1:end-1], end
+        if head.startswith(('@media', '@supports')): body = used(body, words)
+        elif not head.lstrip().startswith('@'):
+            head = ','.join(s for s in re.split(r',(?![^(]*\))', head) if set(re.findall(r'\.(-?[_a-zA-Z][\w-]*)', s)) <= words)
+        if head.strip() and body: kept.append(f'{head}{{{body}}}')
+    return ''.join(kept)
+
+def slim(libs, pages):
+    "Leave out of the themes and the icons in `libs` what none of `pages` uses"
+    from fontTools.subset import Options, Subsetter, load_font, save_font
+    sources = [*pages, *libs.rglob('*.js'), libs/'smalldocs.css']
+    words = set(re.findall(r'[\w-]+', ' '.join(p.read_text(encoding='utf-8') for p in sources)))
+    for path in libs.glob('themes/*.css'):
+        text = path.read_text(encoding='utf-8')
+        licences = ''.join(re.findall(r'/\*!.*?\*/', text, re.S))
+        text = re.sub(r'@import url\([^)]*\);?|@charset[^;]*;|/\*.*?\*/', '', text, flags=re.S)
+        path.write_text(licences + used(text, words), encoding='utf-8')
+    icons, folder = libs/'bootstrap-icons'/'bootstrap-icons.min.css', libs/'bootstrap-icons'/'fonts'
+    styles = (libs/'smalldocs.css').read_text(encoding='utf-8')
+    whole = icons.read_text(encoding='utf-8')
+    css = used(re.sub(r'/\*.*?\*/', '', whole, flags=re.S), words)
+    css = re.sub(r'src:[^}]*', 'src:url("fonts/bootstrap-icons.woff") format("woff")', css)
+    icons.write_text(''.join(re.findall(r'/\*!.*?\*/', whole, re.S)) + css, encoding='utf-8')
+    options = Options()
+    options.flavor = 'woff'
+    font = load_font(folder/'bootstrap-icons.woff', options)
+    few = Subsetter(options)
+    few.populate(unicodes=[int(code, 16) for code in re.findall(r'\\([0-9a-fA-F]{4})', css + styles)])
+    few.subset(font)
+    save_font(font, folder/'bootstrap-icons.woff', options)
+    (folder/'bootstrap-icons.woff2').unlink()
 
 def build():
     "Build the site and put it in place of the one before"
-    start = time.perf_counter()
-    subprocess.run([sys.executable, __file__, '--process'], check=True)
+    from check_nbs import problems
+    start, found = time.perf_counter(), problems()
+    if found: raise RuntimeError('\n'.join(found))
+    made = subprocess.run([sys.executable, '-W', 'ignore', __file__, '--process'], capture_output=True, text=True)
+    if made.returncode: raise RuntimeError(f'nbdev: {made.stderr[-3000:]}')
     proc = root/'_proc'
     made = subprocess.run([Path(sys.executable).parent/'smalldocs', 'render'], cwd=proc, capture_output=True, text=True)
-    if made.returncode: sys.exit(f'smalldocs: {made.stdout}{made.stderr}')
-    out, renamed = proc/'_docs', names(proc)
+    if made.returncode: raise RuntimeError(f'smalldocs: {made.stdout}{made.stderr}')
+    out, new, config = proc/'_docs', renamed(proc), ConfigParser(delimiters=['='])
+    config.read(root/'settings.ini', encoding='utf-8')
+    site = config['DEFAULT']['doc_host'] + config['DEFAULT']['doc_baseurl']
+    old = re.compile(rf"(?<![\w-])({'|'.join(new)})(?=\.(?:html|llms\.md)\b)")
     (out/'figures').mkdir()
-    links = re.compile('|'.join(rf'(?<![\w/-]){re.escape(k)}' for k in sorted(renamed, key=len, reverse=True)))
-    for path in [*out.glob('*.html'), out/'search.json', out/'sitemap.xml']:
-        text = path.read_text(encoding='utf-8')
-        source = proc/f'{path.stem}.ipynb'
-        if source.exists(): text = figures(path, text, alts(source), out/'figures')
-        path.write_text(links.sub(lambda m: renamed[m[0]], text.replace(katex, 'katex')), encoding='utf-8')
-        if path.name in renamed: path.rename(out/renamed[path.name])
+    for path in sorted(p for p in out.rglob('*') if p.suffix in ('.html', '.md', '.txt', '.json', '.xml')):
+        text = before = path.read_text(encoding='utf-8')
+        if 'site_libs' not in path.parts: text = old.sub(lambda m: new[m[1]], text)
+        if path.suffix == '.html':
+            up, source = '../'*(len(path.relative_to(out).parts) - 1), proc/path.relative_to(out).with_suffix('.ipynb')
+            text = text.replace(katex, f'{up}katex').replace(f'href="{site}/', f'href="{up}')
+            if source.exists(): text = figures(source, text, out/'figures')
+        if text != before: path.write_text(text, encoding='utf-8')
+        name = old.sub(lambda m: new[m[1]], path.name)
+        if name != path.name: path.rename(path.with_name(name))
     shutil.copytree(root/'tools'/'katex', out/'katex')
-    old = root/'_docs.old'
-    shutil.rmtree(old, ignore_errors=True)
-    if (root/'_docs').exists(): (root/'_docs').rename(old)
+    slim(out/'site_libs', out.rglob('*.html'))
+    shutil.rmtree(root/'_docs.old', ignore_errors=True)
+    if (root/'_docs').exists(): (root/'_docs').rename(root/'_docs.old')
     out.rename(root/'_docs')
-    shutil.rmtree(old, ignore_errors=True)
-    print(f'{len(renamed)} pages in _docs, in {time.perf_counter()-start:.0f} s')
+    shutil.rmtree(root/'_docs.old', ignore_errors=True)
+    print(f"{len(list((root/'_docs').rglob('*.html')))} pages in _docs, in {time.perf_counter()-start:.0f} s", flush=True)
 
-def serve(port):
-    "Serve _docs on localhost, and build it again when a notebook changes"
-    def state(): return {p: p.stat().st_mtime for p in (root/'nbs').glob('*.*')}
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=root/'_docs')
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f'http://127.0.0.1:{server.server_port}/ (Ctrl-C ends)')
+def server(port=0):
+    "Serve _docs on localhost, in a thread; port 0: any that is free"
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args): super().__init__(*args, directory=root/'_docs')
+        def log_message(self, *args): pass
+    found = http.server.ThreadingHTTPServer(('127.0.0.1', port), Quiet)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    return found
+
+def watch():
+    "Build the site again whenever something in nbs changes"
+    def state(): return {p: p.stat().st_mtime for p in (root/'nbs').rglob('*') if p.is_file()}
     seen = state()
     while True:
         time.sleep(1)
         if state() == seen: continue
         seen = state()
         try: build()
-        except (SystemExit, subprocess.CalledProcessError) as e: print(f'not built: {e}')
+        except (RuntimeError, OSError) as e: print(f'not built: {e}', flush=True)
+        seen = state()
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--serve', action='store_true', help='preview the site on localhost and build it again when a notebook changes')
     parser.add_argument('--port', type=int, default=8000, help='of the preview')
     parser.add_argument('--process', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.process: return process()
-    build()
-    if args.serve:
-        try: serve(args.port)
-        except KeyboardInterrupt: print()
+    try: build()
+    except RuntimeError as e: sys.exit(str(e))
+    if not args.serve: return
+    try: print(f'http://127.0.0.1:{server(args.port).server_port}/ (Ctrl-C ends)', flush=True)
+    except OSError as e: sys.exit(f'port {args.port}: {e.strerror}; --port takes another')
+    try: watch()
+    except KeyboardInterrupt: print()
 
 if __name__ == '__main__': main()

@@ -1,0 +1,218 @@
+"""Look at every page of the site in _docs with headless Chromium, wide and narrow, light and dark, and say what is wrong:
+
+errors on the console, requests that fail or leave this machine, formulas that are not set, links and anchors that lead nowhere,
+figures without a description, names of the package that prose mentions without a link, pages that scroll sideways on a phone or
+weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach.
+Build the site first: python tools/docs.py. Needs the extras dev and docs, Chromium, and axe-core (npm ci --prefix tools)."""
+import argparse, os, re, shutil, sys, time
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import check_nbs, docs
+from docs import root
+
+axe = root/'tools'/'node_modules'/'axe-core'/'axe.min.js'
+out = root/'_docs'
+limit = 1_500_000 # bytes of a page with all that it loads, unpacked
+
+look = """() => ({
+  ids: [...document.querySelectorAll('[id]')].map(e => e.id),
+  links: [...document.querySelectorAll('a[href]')].map(e => [e.getAttribute('href'), e.textContent.trim()]),
+  raw: [...document.querySelectorAll('.math')].filter(e => !e.querySelector('.katex')).map(e => e.textContent),
+  wrong: [...document.querySelectorAll('.katex-error')].map(e => e.textContent),
+  tex: [...document.querySelectorAll('main p, main li, main td')].filter(e => !e.querySelector('.katex, pre, table'))
+       .map(e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.data).join(' ')).filter(t => /\\$\\$|\\\\\\(|\\\\\\[/.test(t)),
+  images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
+  drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
+  names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
+})"""
+
+def chromium():
+    "The path of a Chromium; exits, saying how to get one, where there is none"
+    names = [os.environ.get('CHROMIUM', ''), 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
+    path = next(filter(None, map(shutil.which, filter(None, names))), None)
+    return path or sys.exit('no Chromium here; wanted one to look at the pages with: apt-get install chromium, or set CHROMIUM to one')
+
+def have_axe():
+    "Exits, saying how to get it, where there is no axe-core"
+    if axe.exists(): return
+    npm = 'npm ci --prefix tools' if shutil.which('npm') else 'there is no npm either: apt-get install npm, then npm ci --prefix tools'
+    sys.exit(f'no axe-core in tools/node_modules; wanted for the checks of contrast and landmarks: {npm}')
+
+def notebook(page):
+    "The notebook that `page`, a path below _docs, was made from"
+    found = {p.relative_to(check_nbs.nbs).as_posix(): p for p in check_nbs.notebooks()}
+    names = {f'{name.removesuffix(".ipynb")}.html': path for name,path in found.items()}
+    for name,path in found.items(): # nbdev takes the number away, or puts the module's name
+        names.setdefault(re.sub(r'(^|/)\d+\w?_', r'\1', name).removesuffix('.ipynb') + '.html', path)
+    return names.get(page)
+
+class Pages:
+    "What was found, page by page"
+    def __init__(self, base):
+        self.base, self.found, self.seen = base, defaultdict(list), {}
+        self.pages = sorted(p.relative_to(out).as_posix() for p in out.rglob('*.html'))
+
+    def say(self, page, words, text=None):
+        "Note `words` about `page`, with the cell whose source holds `text`"
+        path = notebook(page)
+        cell = path and text and check_nbs.cell_with(path, text)
+        line = f"{page}{f' ({cell})' if cell else f' ({path.relative_to(root).as_posix()})' if path else ''}: {words}"
+        if line not in self.found[page]: self.found[page].append(line)
+
+    def open(self, page, context):
+        "A tab with `page` in it, watched from before it loads"
+        tab, size = context.new_page(), []
+        def asked(route):
+            url = route.request.url
+            if url.startswith((self.base, 'data:', 'blob:')): return route.continue_()
+            self.say(page, f'it asks another machine for {url}', urlsplit(url).netloc)
+            route.abort()
+        def answered(response):
+            if response.status >= 400: self.say(page, f'{response.status} for {response.url.removeprefix(self.base)}', response.url.split('/')[-1])
+            try: size.append(len(response.body()))
+            except Exception: pass # an answer without a body
+        tab.route('**/*', asked)
+        tab.on('response', answered)
+        tab.on('requestfailed', lambda r: r.url.startswith(self.base) and self.say(page, f'{r.url} failed: {r.failure}'))
+        tab.on('console', lambda m: m.type == 'error' and 'Failed to load resource' not in m.text and self.say(page, f'the console says: {m.text}'))
+        tab.on('pageerror', lambda e: self.say(page, f'an error on the page: {e}'))
+        tab.goto(self.base + page, wait_until='load')
+        return tab, size
+
+    def look_at(self, page, context):
+        "All that one page shows, wide and narrow, light and dark"
+        tab, size = self.open(page, context)
+        tab.wait_for_function("document.fonts.status == 'loaded'")
+        seen = self.seen[page] = tab.evaluate(look)
+        for text in seen['raw'] + seen['wrong'] + seen['tex']:
+            inner = text.strip().removeprefix('\\(').removesuffix('\\)').removeprefix('\\[').removesuffix('\\]').strip().removeprefix('$').removesuffix('$')
+            self.say(page, f'the formula {text.strip()[:80]} is not set', inner)
+        for src,alt,width in seen['images']:
+            if not alt: self.say(page, f'the figure {src} has no description', src)
+            if not width: self.say(page, f'the picture {src} does not show', src)
+        if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
+        if sum(size) > limit: self.say(page, f'{sum(size)/1e6:.2f} MB with all that it loads; wanted at most {limit/1e6} MB')
+        seen['size'] = sum(size)
+        tab.add_style_tag(content='* { transition: none !important }') # colours on their way are nobody's
+        self.axe(page, tab, 'light')
+        tab.emulate_media(color_scheme='dark')
+        try: tab.wait_for_selector('.quarto-dark', timeout=2000)
+        except Exception: self.say(page, 'it is not dark where dark is preferred')
+        self.axe(page, tab, 'dark', "runOnly: ['color-contrast']")
+        tab.set_viewport_size({'width': 390, 'height': 844})
+        tab.evaluate('() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))') # it answers to its new size
+        self.narrow(page, tab)
+        self.axe(page, tab, 'on a phone', "rules: {'color-contrast': {enabled: false}}")
+        tab.close()
+
+    def narrow(self, page, tab):
+        "Nothing scrolls sideways but what scrolls inside itself"
+        wide = tab.evaluate("""() => { const w = document.documentElement.clientWidth
+            if (document.scrollingElement.scrollWidth <= w) return null
+            const over = [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > w + 1
+              && !e.parentElement.closest('pre, table, figure, .katex-display, .sourceCode'))
+            return [document.scrollingElement.scrollWidth, over.length ? over[0].textContent.trim().slice(0, 60) : ''] }""")
+        if wide: self.say(page, f'on a phone it is {wide[0]} pixels wide, not 390, at "{wide[1]}"', wide[1].split('\n')[0][:40] or None)
+
+    def axe(self, page, tab, how, options=''):
+        "What axe-core calls serious or critical"
+        if not tab.evaluate('"axe" in window'): tab.add_script_tag(path=axe)
+        for v in tab.evaluate(f"axe.run({{resultTypes: ['violations'], {options}}})")['violations']:
+            if v['impact'] not in ('serious', 'critical'): continue
+            node = v['nodes'][0]
+            why = ' '.join(node['failureSummary'].split())[:160]
+            self.say(page, f"{v['id']} ({v['impact']}, {how}), {len(v['nodes'])} times, first at {node['html'][:120]}: {why}")
+
+    def links(self):
+        "Links and anchors inside the site"
+        ids = {p: {unquote(i) for i in s['ids']} for p,s in self.seen.items()}
+        for page,seen in self.seen.items():
+            for href,text in seen['links']:
+                url, anchor = urldefrag(urljoin(self.base + page, href))
+                if not url.startswith(self.base): continue
+                target = unquote(urlsplit(url).path).lstrip('/') or 'index.html'
+                if not (out/target).is_file(): self.say(page, f'the link {href} leads nowhere', href if cell_has(page, href) else text)
+                elif anchor and target in ids and unquote(anchor) not in ids[target]:
+                    self.say(page, f'the link {href} leads to no such place in {target}', f'#{anchor}' if cell_has(page, f'#{anchor}') else text)
+
+    def names(self):
+        "Names of the package in prose that lead nowhere"
+        from fastgroundup._modidx import d # what nbdev can link to
+        public = {name for p in check_nbs.lib.glob('[a-z]*.py') for name in check_nbs.entries(p)
+                  if f'fastgroundup.{p.stem}.{name}' in d['syms'][f'fastgroundup.{p.stem}']}
+        for page,seen in self.seen.items():
+            for name in sorted(set(seen['names']) & public): self.say(page, f'{name} has no link in the prose', f'`{name}`')
+
+    def search(self, context):
+        "Searching for lin_grad finds it"
+        tab, _ = self.open('index.html', context)
+        tab.locator('input[type=search]').first.fill('lin_grad')
+        hits = tab.locator('.smalldocs-search-results a')
+        try: hits.first.wait_for(state='visible', timeout=5000)
+        except Exception: self.say('index.html', 'searching for lin_grad shows nothing')
+        else:
+            hits.first.click()
+            tab.wait_for_load_state()
+            if 'lin_grad' not in tab.locator('main').inner_text(): self.say('index.html', f'searching for lin_grad leads to {tab.url}, which does not have it')
+        tab.close()
+
+    def keyboard(self, context):
+        "Tab, and Enter where a section is closed, reaches every page in the sidebar"
+        tab, _ = self.open('index.html', context)
+        reached = set()
+        for _ in range(200):
+            tab.keyboard.press('Tab')
+            at = tab.evaluate("""() => { const e = document.activeElement
+                return [!!e.closest('#quarto-sidebar'), e.href || '', e.getAttribute('aria-expanded'), e.offsetParent !== null] }""")
+            if at[0] and at[2] == 'false':
+                tab.keyboard.press('Enter')
+                tab.wait_for_timeout(500)
+            if at[0] and at[1] and at[3]: reached.add(urldefrag(at[1])[0].removeprefix(self.base) or 'index.html')
+            if reached and not at[0]: break
+        for page in self.pages:
+            if page not in reached: self.say(page, 'Tab does not reach it in the sidebar')
+        tab.close()
+
+def cell_has(page, text):
+    path = notebook(page)
+    return bool(path and check_nbs.cell_with(path, text))
+
+def share(task):
+    "What one browser finds on a share of the pages, and on the site as a whole if it is the first"
+    from playwright.sync_api import sync_playwright
+    browser, base, number, of = task
+    with sync_playwright() as p:
+        chrome = p.chromium.launch(executable_path=browser, args=['--no-sandbox', '--disable-gpu', '--disable-background-networking'])
+        pages = Pages(base)
+        context = chrome.new_context(viewport={'width': 1280, 'height': 900}, color_scheme='light')
+        for page in pages.pages[number::of]: pages.look_at(page, context)
+        if number == 0:
+            pages.search(context)
+            pages.keyboard(context)
+        chrome.close()
+    return pages.found, pages.seen
+
+def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    start, browser = time.perf_counter(), chromium()
+    have_axe()
+    if not (out/'index.html').exists(): sys.exit('no site in _docs; python tools/docs.py builds it')
+    base = f'http://127.0.0.1:{docs.server().server_port}/'
+    pages = Pages(base)
+    with ProcessPoolExecutor(2) as pool:
+        for found,seen in pool.map(share, [(browser, base, i, 2) for i in range(2)]):
+            for page,lines in found.items(): pages.found[page] += lines
+            pages.seen |= seen
+    pages.links()
+    pages.names()
+    lines = [line for page in pages.pages for line in pages.found[page]]
+    for line in lines: print(line)
+    largest = max(pages.seen, key=lambda p: pages.seen[p]['size'])
+    print(f"{len(pages.pages)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "
+          f"with {pages.seen[largest]['size']/1e6:.2f} MB; {time.perf_counter()-start:.0f} s")
+    sys.exit(bool(lines))
+
+if __name__ == '__main__': main()
