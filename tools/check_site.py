@@ -4,7 +4,7 @@ errors on the console, requests that fail or leave this machine, formulas that a
 figures without a description, names of the package that prose mentions without a link, pages that scroll sideways on a phone or
 weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach.
 Build the site first: python tools/docs.py. Needs the extras dev and docs, Chromium, and axe-core (npm ci --prefix tools)."""
-import argparse, os, re, shutil, sys, time
+import argparse, html, os, re, shutil, sys, time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,7 +18,6 @@ out = root/'_docs'
 limit = 1_500_000 # bytes of a page with all that it loads, unpacked
 
 look = """() => ({
-  ids: [...document.querySelectorAll('[id]')].map(e => e.id),
   links: [...document.querySelectorAll('a[href]')].map(e => [e.getAttribute('href'), e.textContent.trim()]),
   raw: [...document.querySelectorAll('.math')].filter(e => !e.querySelector('.katex')).map(e => e.textContent),
   wrong: [...document.querySelectorAll('.katex-error')].map(e => e.textContent),
@@ -109,13 +108,15 @@ class Pages:
         tab.close()
 
     def narrow(self, page, tab):
-        "Nothing scrolls sideways but what scrolls inside itself"
-        wide = tab.evaluate("""() => { const w = document.documentElement.clientWidth
-            if (document.scrollingElement.scrollWidth <= w) return null
-            const over = [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > w + 1
-              && !e.parentElement.closest('pre, table, figure, .katex-display, .sourceCode'))
-            return [document.scrollingElement.scrollWidth, over.length ? over[0].textContent.trim().slice(0, 60) : ''] }""")
-        if wide: self.say(page, f'on a phone it is {wide[0]} pixels wide, not 390, at "{wide[1]}"', wide[1].split('\n')[0][:40] or None)
+        "Nothing is wider than the page but what scrolls inside itself"
+        wide = tab.evaluate("""() => {
+            const w = document.documentElement.clientWidth, inside = e => {
+              for (let p = e.parentElement; p && p.tagName != 'MAIN'; p = p.parentElement)
+                if (['auto', 'scroll'].includes(getComputedStyle(p).overflowX)) return true }
+            const over = [...document.querySelectorAll('main *')].find(e => e.getBoundingClientRect().right > w + 1
+              && !e.parentElement.closest('.katex') && !inside(e))
+            return over || document.scrollingElement.scrollWidth > w ? (over?.textContent || over?.outerHTML || '').trim() : null }""")
+        if wide is not None: self.say(page, f'wider than a phone of 390 pixels, and does not scroll: "{wide[:60]}"', wide.split('\n')[0][:40] or None)
 
     def axe(self, page, tab, how, options=''):
         "What axe-core calls serious or critical"
@@ -128,14 +129,14 @@ class Pages:
 
     def links(self):
         "Links and anchors inside the site"
-        ids = {p: {unquote(i) for i in s['ids']} for p,s in self.seen.items()}
+        ids = {p: {unquote(html.unescape(i)) for i in re.findall(r'\sid="([^"]*)"', (out/p).read_text(encoding='utf-8'))} for p in self.pages}
         for page,seen in self.seen.items():
             for href,text in seen['links']:
                 url, anchor = urldefrag(urljoin(self.base + page, href))
                 if not url.startswith(self.base): continue
                 target = unquote(urlsplit(url).path).lstrip('/') or 'index.html'
                 if not (out/target).is_file(): self.say(page, f'the link {href} leads nowhere', href if cell_has(page, href) else text)
-                elif anchor and target in ids and unquote(anchor) not in ids[target]:
+                elif anchor and target.endswith('.html') and unquote(anchor) not in ids[target]:
                     self.say(page, f'the link {href} leads to no such place in {target}', f'#{anchor}' if cell_has(page, f'#{anchor}') else text)
 
     def names(self):
@@ -183,27 +184,30 @@ def cell_has(page, text):
 def share(task):
     "What one browser finds on a share of the pages, and on the site as a whole if it is the first"
     from playwright.sync_api import sync_playwright
-    browser, base, number, of = task
+    browser, base, wanted, number, of = task
     with sync_playwright() as p:
         chrome = p.chromium.launch(executable_path=browser, args=['--no-sandbox', '--disable-gpu', '--disable-background-networking'])
         pages = Pages(base)
         context = chrome.new_context(viewport={'width': 1280, 'height': 900}, color_scheme='light')
-        for page in pages.pages[number::of]: pages.look_at(page, context)
-        if number == 0:
+        for page in (wanted or pages.pages)[number::of]: pages.look_at(page, context)
+        if number == 0 and not wanted:
             pages.search(context)
             pages.keyboard(context)
         chrome.close()
     return pages.found, pages.seen
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('pages', nargs='*', help='pages below _docs, such as forward.html; none: all of them, the search and the keyboard')
+    wanted = parser.parse_args().pages
     start, browser = time.perf_counter(), chromium()
     have_axe()
     if not (out/'index.html').exists(): sys.exit('no site in _docs; python tools/docs.py builds it')
+    if missing := [p for p in wanted if not (out/p).is_file()]: sys.exit(f'{missing[0]}: no such page in _docs')
     base = f'http://127.0.0.1:{docs.server().server_port}/'
     pages = Pages(base)
     with ProcessPoolExecutor(2) as pool:
-        for found,seen in pool.map(share, [(browser, base, i, 2) for i in range(2)]):
+        for found,seen in pool.map(share, [(browser, base, wanted, i, 2) for i in range(2)]):
             for page,lines in found.items(): pages.found[page] += lines
             pages.seen |= seen
     pages.links()
@@ -211,7 +215,7 @@ def main():
     lines = [line for page in pages.pages for line in pages.found[page]]
     for line in lines: print(line)
     largest = max(pages.seen, key=lambda p: pages.seen[p]['size'])
-    print(f"{len(pages.pages)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "
+    print(f"{len(pages.seen)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "
           f"with {pages.seen[largest]['size']/1e6:.2f} MB; {time.perf_counter()-start:.0f} s")
     sys.exit(bool(lines))
 

@@ -3,7 +3,7 @@
 What is done beside: pages get the names that nbdev's links have, and links among them stay on the site; figures become files
 with their descriptions; KaTeX is served from the site, and letters are in the reader's own fonts; styles and icons that no page
 uses are left out. Needs the extras dev and docs."""
-import argparse, html, http.server, json, os, re, shutil, subprocess, sys, threading, time
+import argparse, html, http.server, json, logging, os, re, shutil, subprocess, sys, threading, time
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -76,6 +76,7 @@ def slim(libs, pages):
     icons.write_text(''.join(re.findall(r'/\*!.*?\*/', whole, re.S)) + css, encoding='utf-8')
     options = Options()
     options.flavor = 'woff'
+    logging.getLogger('fontTools').setLevel(logging.ERROR) # it warns of two bytes too many in the font
     font = load_font(folder/'bootstrap-icons.woff', options)
     few = Subsetter(options)
     few.populate(unicodes=[int(code, 16) for code in re.findall(r'\\([0-9a-fA-F]{4})', css + styles)])
@@ -91,7 +92,9 @@ def build():
     made = subprocess.run([sys.executable, '-W', 'ignore', __file__, '--process'], capture_output=True, text=True)
     if made.returncode: raise RuntimeError(f'nbdev: {made.stderr[-3000:]}')
     proc = root/'_proc'
-    made = subprocess.run([Path(sys.executable).parent/'smalldocs', 'render'], cwd=proc, capture_output=True, text=True)
+    smalldocs = Path(sys.executable).parent/'smalldocs'
+    if not smalldocs.exists(): raise RuntimeError("no smalldocs here; wanted to render the pages: pip install -c constraints.txt -e '.[dev,docs]'")
+    made = subprocess.run([smalldocs, 'render'], cwd=proc, capture_output=True, text=True)
     if made.returncode: raise RuntimeError(f'smalldocs: {made.stdout}{made.stderr}')
     out, new, config = proc/'_docs', renamed(proc), ConfigParser(delimiters=['='])
     config.read(root/'settings.ini', encoding='utf-8')

@@ -1,13 +1,17 @@
 """Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh ones.
 
-Compared are the texts, with addresses, paths and the times of day left out and numbers within a tolerance; of figures, that
-there is one and of which kind. In a cell marked `# timed` any number may stand where a number stands."""
-import argparse, json, math, os, re, subprocess, sys, tempfile
+Compared are the texts, with addresses, paths and line numbers of links left out and numbers within a tolerance; of figures, that
+there is one and of which kind. In a cell marked as timed any number may stand where a number stands. Needs the extras dev and
+bench, as what is compared with what is not installed is not in the tables."""
+import argparse, difflib, json, math, os, re, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-root = Path(__file__).resolve().parent.parent
+from check_nbs import notebooks, root, source, timed, where
+
 number = re.compile(r'(?<![\w.])[-−+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.]*\w)', re.I)
+
+def not_run(cell): return cell.cell_type != 'code' or bool(re.search(r'^#\|\s*(eval:\s*false|notest)', cell.source, re.M))
 
 def run(path):
     "Run the notebook at `path` in this process and print its cells' outputs as JSON, with the error that ended it"
@@ -16,22 +20,28 @@ def run(path):
     nb, real = read_nb(path), sys.stdout
     os.chdir(path.parent)
     shell = CaptureShell(path)
+    error = at = None
     def skipped(cell):
-        return cell.cell_type != 'code' or re.search(r'^#\|\s*(eval:\s*false|notest)', cell.source, re.M)
-    error = None
+        nonlocal at
+        at = cell
+        return not_run(cell)
     for cell in nb.cells: # what is not run keeps what it has
-        if cell.cell_type == 'code' and not skipped(cell): cell.outputs = []
+        if not not_run(cell): cell.outputs = []
     try: shell.run_all(nb, exc_stop=True, preproc=skipped)
-    except Exception as e: error = f'{type(e).__name__}: {e}'
-    print(json.dumps({'error': error, 'outputs': {c.id: list(c.get('outputs', [])) for c in nb.cells if c.cell_type == 'code'}}), file=real)
+    except Exception as e: error = f'{where(path, nb.cells.index(at), at)}: it does not run: {type(e).__name__}: {e}'
+    ran = [c for c in nb.cells if not not_run(c)]
+    if error: ran = ran[:[c.id for c in ran].index(at.id)]
+    print(json.dumps({'error': error, 'outputs': {c.id: list(c.outputs) for c in ran}}), file=real)
 
 def fresh(path):
-    "What `run` says of the notebook at `path`, in a process of its own"
+    "What `run` says of the notebook at `path`, in a process of its own, and how many seconds it took"
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([sys.executable, __file__, '--run', str(path)], capture_output=True, text=True, cwd=folder,
                               env={**os.environ, 'PYTHONPATH': str(root)})
-    try: return json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError): return {'error': (done.stderr or done.stdout).strip()[-2000:], 'outputs': {}}
+    try: found = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError): found = {'error': f'{path.name}: {(done.stderr or done.stdout).strip()[-2000:]}', 'outputs': {}}
+    return found | {'seconds': time.perf_counter() - start}
 
 def texts(outputs):
     "`(kind, text)` of what a cell shows, streams joined, figures without their contents"
@@ -51,7 +61,8 @@ def texts(outputs):
 def plain(text):
     "`text` without what differs from one run, or one machine, to the next"
     text = re.sub(r'\x1b\[[\d;]*m', '', text)
-    text = re.sub(r'\b0x[0-9a-f]{4,}\b', '0x…', text)
+    text = re.sub(r'( at)? 0x[0-9a-f]{4,}\b', '', text) # nbdev_clean takes addresses away
+    text = re.sub(r'(\.py)#L\w+', r'\1', text) # the line of a link to the source
     text = text.replace(str(root), '…')
     text = re.sub(r'/(?:tmp|var/folders)/[\w./-]+', '…', text)
     return '\n'.join(line.rstrip() for line in text.strip().splitlines())
@@ -69,14 +80,13 @@ def same(a, b, timed):
 
 def differences(cell, outputs):
     "In words, how `outputs` differ from those stored in `cell`; None where they do not"
-    timed = '# timed' in ''.join(cell['source'])
     stored, new = texts(cell['outputs']), texts(outputs)
     if [k for k,_ in stored] != [k for k,_ in new]:
         return f'stored {[k for k,_ in stored] or "nothing"}, fresh {[k for k,_ in new] or "nothing"}'
     for (kind,a),(_,b) in zip(stored, new):
-        if same(a, b, timed): continue
-        rows = [(x, y) for x,y in zip(a.splitlines(), b.splitlines()) if x != y] or [(a[-200:], b[-200:])]
-        return '\n'.join(f'  stored  {x[:200]}\n  fresh   {y[:200]}' for x,y in rows[:3])
+        if same(a, b, timed in source(cell)): continue
+        lines = [l for l in difflib.ndiff(a.splitlines(), b.splitlines()) if l[0] in '-+']
+        return '\n'.join(('  stored  ' if l[0] == '-' else '  fresh   ') + l[2:202] for l in lines[:8])
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
@@ -85,7 +95,9 @@ def main():
     parser.add_argument('--run', type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run: return run(args.run.resolve())
-    paths = [p.resolve() for p in args.notebooks] or sorted((root/'nbs').glob('*.ipynb'))
+    paths = [p.resolve() for p in args.notebooks] or notebooks()
+    missing = [p for p in paths if not p.is_file()]
+    if missing: sys.exit(f'{missing[0]}: no such notebook')
     failed = 0
     with ThreadPoolExecutor(2) as pool:
         for path,result in zip(paths, pool.map(fresh, paths)):
@@ -93,19 +105,20 @@ def main():
             for i,cell in enumerate(nb['cells']):
                 if cell['cell_type'] != 'code' or cell['id'] not in result['outputs']: continue
                 words = differences(cell, result['outputs'][cell['id']])
-                if result['error'] and not result['outputs'][cell['id']]: continue # it was not reached
                 if not words: continue
                 stale += 1
-                print(f'{path.name}, cell {i} ({cell["id"]}): {"updated" if args.update else "not what it prints"}\n{words}')
+                print(f'{where(path, i, cell)}: {"updated" if args.update else "not what it prints"}\n{words}')
                 if args.update: cell['outputs'] = result['outputs'][cell['id']]
-            if result['error']: print(f'{path.name} does not run: {result["error"]}')
+            if result['error']: print(result['error'])
             elif args.update and stale:
                 part = path.with_suffix('.part')
                 part.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
                 os.replace(part, path)
                 subprocess.run(['nbdev_clean', '--fname', str(path)], check=True, cwd=root)
             failed += bool(result['error']) or stale > 0 and not args.update
-            print(f'{path.name}: {"does not run" if result["error"] else f"{stale} stale" if stale else "ok"}', flush=True)
-    if failed: sys.exit(f'{failed} of {len(paths)} notebooks hold what they do not print; python tools/outputs.py --update mends them')
+            words = 'does not run' if result['error'] else f'{stale} stale' if stale else 'ok'
+            print(f'{path.relative_to(root)}: {words} ({result["seconds"]:.0f} s)', flush=True)
+    if failed: sys.exit(f'{failed} of {len(paths)} notebooks do not run, or hold what they do not print; '
+                        'python tools/outputs.py --update stores what they do')
 
 if __name__ == '__main__': main()
