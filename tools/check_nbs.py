@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 root = Path(__file__).resolve().parent.parent
 nbs, lib = root/'nbs', root/'fastgroundup'
 timed = '# timed: the figures differ from run to run'
+trained = '# trained: the figures differ from machine to machine' # by rounding, which some hundred steps make large
 directives = {'default_exp', 'export', 'exporti', 'exports', 'hide', 'eval', 'notest', 'exec_doc', 'filter_stream', # nbdev's
               'echo', 'output', 'warning', 'label', 'code-fold', 'code-summary', 'fig-cap', 'fig-alt'} # Quarto's
 
@@ -54,6 +55,7 @@ def in_code(cell):
 
 def in_prose(path, cell):
     "What is wrong with a Markdown cell, a sentence each"
+    if re.match('`?(<{7}|={7}|>{7})', source(cell)): yield 'a conflict that is not settled; wanted one side of it, without the marks'
     tokens = [t for block in MarkdownIt('commonmark').enable('table').parse(source(cell)) for t in [block, *(block.children or [])]]
     html = ' '.join(t.content for t in tokens if t.type.startswith('html'))
     links = [('link', t.attrs['href']) for t in tokens if t.type == 'link_open']

@@ -25,6 +25,7 @@ look = """() => ({
        .map(e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.data).join(' ')).filter(t => /\\$\\$|\\\\\\(|\\\\\\[/.test(t)),
   images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
+  cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
   names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
 })"""
 
@@ -139,6 +140,12 @@ class Pages:
                 elif anchor and target.endswith('.html') and unquote(anchor) not in ids[target]:
                     self.say(page, f'the link {href} leads to no such place in {target}', f'#{anchor}' if cell_has(page, f'#{anchor}') else text)
 
+    def cards(self):
+        "The picture that stands beside a link to a page"
+        for page,seen in self.seen.items():
+            for url in seen['cards'] or ['none']:
+                if not (out/url.removeprefix(f'{docs.published()}/')).is_file(): self.say(page, f'its social card is {url}, which is not on the site')
+
     def names(self):
         "Names of the package in prose that lead nowhere"
         from fastgroundup._modidx import d # what nbdev can link to
@@ -211,6 +218,7 @@ def main():
             for page,lines in found.items(): pages.found[page] += lines
             pages.seen |= seen
     pages.links()
+    pages.cards()
     pages.names()
     lines = [line for page in pages.pages for line in pages.found[page]]
     for line in lines: print(line)

@@ -84,6 +84,12 @@ def slim(libs, pages):
     save_font(font, folder/'bootstrap-icons.woff', options)
     (folder/'bootstrap-icons.woff2').unlink()
 
+def published():
+    "The address of the published site"
+    config = ConfigParser(delimiters=['='])
+    config.read(root/'settings.ini', encoding='utf-8')
+    return config['DEFAULT']['doc_host'] + config['DEFAULT']['doc_baseurl']
+
 def build():
     "Build the site and put it in place of the one before"
     from check_nbs import problems
@@ -96,9 +102,7 @@ def build():
     if not smalldocs.exists(): raise RuntimeError("no smalldocs here; wanted to render the pages: pip install -c constraints.txt -e '.[dev,docs]'")
     made = subprocess.run([smalldocs, 'render'], cwd=proc, capture_output=True, text=True)
     if made.returncode: raise RuntimeError(f'smalldocs: {made.stdout}{made.stderr}')
-    out, new, config = proc/'_docs', renamed(proc), ConfigParser(delimiters=['='])
-    config.read(root/'settings.ini', encoding='utf-8')
-    site = config['DEFAULT']['doc_host'] + config['DEFAULT']['doc_baseurl']
+    out, new, site = proc/'_docs', renamed(proc), published()
     old = re.compile(rf"(?<![\w-])({'|'.join(new)})(?=\.(?:html|llms\.md)\b)")
     (out/'figures').mkdir()
     for path in sorted(p for p in out.rglob('*') if p.suffix in ('.html', '.md', '.txt', '.json', '.xml')):
@@ -107,6 +111,7 @@ def build():
         if path.suffix == '.html':
             up, source = '../'*(len(path.relative_to(out).parts) - 1), proc/path.relative_to(out).with_suffix('.ipynb')
             text = text.replace(katex, f'{up}katex').replace(f'href="{site}/', f'href="{up}')
+            text = re.sub(rf'content="{site}/[^"]*?(images/card\.png)"', rf'content="{site}/\1"', text) # it looks beside the page
             if source.exists(): text = figures(source, text, out/'figures')
         if text != before: path.write_text(text, encoding='utf-8')
         name = old.sub(lambda m: new[m[1]], path.name)

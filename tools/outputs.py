@@ -1,13 +1,14 @@
-"""Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh ones.
+"""Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh
+ones, cleaned.
 
 Compared are the texts, with addresses, paths and line numbers of links left out and numbers within a tolerance; of figures, that
-there is one and of which kind. In a cell marked as timed any number may stand where a number stands. Needs the extras dev and
+there is one and of which kind. In a cell marked as timed or trained any number may stand where a number stands. Needs the extras dev and
 bench, as what is compared with what is not installed is not in the tables."""
 import argparse, difflib, json, math, os, re, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from check_nbs import notebooks, root, source, timed, where
+from check_nbs import notebooks, root, source, timed, trained, where
 
 number = re.compile(r'(?<![\w.])[-−+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.]*\w)', re.I)
 
@@ -38,7 +39,7 @@ def fresh(path):
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([sys.executable, __file__, '--run', str(path)], capture_output=True, text=True, cwd=folder,
-                              env={**os.environ, 'PYTHONPATH': str(root)})
+                              env={'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'PYTHONPATH': str(root)}) # two share the cores
     try: found = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError): found = {'error': f'{path.name}: {(done.stderr or done.stdout).strip()[-2000:]}', 'outputs': {}}
     return found | {'seconds': time.perf_counter() - start}
@@ -69,9 +70,9 @@ def plain(text):
 
 def value(s): return float(s.replace(',', '').replace('−', '-'))
 
-def same(a, b, timed):
-    "Whether two texts say the same: words alike, numbers near each other or, if `timed`, any number for a number"
-    if timed: # tables of times change their width with them
+def same(a, b, loose):
+    "Whether two texts say the same: words alike, numbers near each other or, if `loose`, any number for a number"
+    if loose: # tables of times change their width with them
         a, b = (re.sub(r'[ \-─]+', ' ', number.sub('#', re.sub(r'\b(ns|µs|ms|s|B|kB|MB|GB)\b', 'unit', t))) for t in (a, b))
         return a.replace(' ', '') == b.replace(' ', '')
     if number.sub('#', a) != number.sub('#', b): return False
@@ -80,18 +81,19 @@ def same(a, b, timed):
 
 def differences(cell, outputs):
     "In words, how `outputs` differ from those stored in `cell`; None where they do not"
+    loose = timed in source(cell) or trained in source(cell)
     stored, new = texts(cell['outputs']), texts(outputs)
     if [k for k,_ in stored] != [k for k,_ in new]:
         return f'stored {[k for k,_ in stored] or "nothing"}, fresh {[k for k,_ in new] or "nothing"}'
     for (kind,a),(_,b) in zip(stored, new):
-        if same(a, b, timed in source(cell)): continue
+        if same(a, b, loose): continue
         lines = [l for l in difflib.ndiff(a.splitlines(), b.splitlines()) if l[0] in '-+']
         return '\n'.join(('  stored  ' if l[0] == '-' else '  fresh   ') + l[2:202] for l in lines[:8])
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('notebooks', nargs='*', type=Path, help='those to run; none: all')
-    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ')
+    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ, and clean the notebook')
     parser.add_argument('--run', type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run: return run(args.run.resolve())
@@ -110,10 +112,11 @@ def main():
                 print(f'{where(path, i, cell)}: {"updated" if args.update else "not what it prints"}\n{words}')
                 if args.update: cell['outputs'] = result['outputs'][cell['id']]
             if result['error']: print(result['error'])
-            elif args.update and stale:
-                part = path.with_suffix('.part')
-                part.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-                os.replace(part, path)
+            elif args.update:
+                if stale:
+                    part = path.with_suffix('.part')
+                    part.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+                    os.replace(part, path)
                 subprocess.run(['nbdev_clean', '--fname', str(path)], check=True, cwd=root)
             failed += bool(result['error']) or stale > 0 and not args.update
             words = 'does not run' if result['error'] else f'{stale} stale' if stale else 'ok'

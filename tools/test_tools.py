@@ -48,6 +48,7 @@ def test_nothing_is_wrong(scratch): assert tool(scratch, 'check_nbs') == (0, '24
     (cell('code', '#| exprot\nx = 1'), 'unknown directive exprot; is it export?'),
     (cell('code', 'x = 1\n#| hide'), '#| hide below the first line of code is not read'),
     (cell('markdown', '![a drawing](images/none.svg)'), 'the image images/none.svg leads nowhere'),
+    (cell('markdown', '`<<<<<<< HEAD`'), 'a conflict that is not settled'),
     (cell('markdown', '![](images/favicon.svg)'), 'the image images/favicon.svg has no description'),
     (cell('markdown', '<img src="images/favicon.svg">'), 'has no alt'),
     (cell('markdown', 'See [there](01_foward.ipynb).'), 'the link 01_foward.ipynb leads nowhere'),
