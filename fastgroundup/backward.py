@@ -87,7 +87,7 @@ def test_grad(actual:Tensor, # the gradient to test
 test_grad.__test__ = False # pytest would take it for a test
 
 # %% ../nbs/02_backward.ipynb #aac1cdb5
-def mse_grad(inp:Tensor, # (n, k) or (n,): what `mse` was given
+def mse_grad(inp:Tensor, # (n, k) or (n,): what mse was given
              targ:Tensor, # the target it was given, a constant: no gradient is found for it
              out:Tensor=None, # the loss it returned, whose `.g` multiplies; None: 1
             ):
@@ -96,14 +96,14 @@ def mse_grad(inp:Tensor, # (n, k) or (n,): what `mse` was given
     add_grad(inp, upstream * (2./inp.numel()) * (inp - as_target(inp, targ)))
 
 # %% ../nbs/02_backward.ipynb #5a48bec2
-def relu_grad(inp:Tensor, # any shape: what `relu` was given
+def relu_grad(inp:Tensor, # any shape: what relu was given
               out:Tensor, # of the same shape: what it returned, with its gradient in `out.g`
              ):
     "Add `out.g`, where `inp` is positive, to `inp.g`"
     add_grad(inp, torch.ops.aten.threshold_backward(out.g, inp, 0))
 
 # %% ../nbs/02_backward.ipynb #5d4e4cdb
-def lin_grad(inp:Tensor, # (n, n_in): what `lin` was given
+def lin_grad(inp:Tensor, # (n, n_in): what lin was given
              out:Tensor, # (n, n_out): what it returned, with its gradient in `out.g`
              w:Tensor, # (n_in, n_out) weights
              b:Tensor, # (n_out,) bias

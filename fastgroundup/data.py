@@ -156,7 +156,7 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
     return Mnist(x[:n_train], y[:n_train], x[n_train:], y[n_train:])
 
 # %% ../nbs/00_data.ipynb #e0b4e9f1
-def load_mnist_test(path:str|Path=None, # as in `load_mnist`
+def load_mnist_test(path:str|Path=None, # as in load_mnist
                    ) -> tuple: # (x, y): float32 (10000, 784), int64 (10000,)
     "Load MNIST's test images, for the very end; errors as in `load_mnist`"
     return _images_labels(path, 't10k')

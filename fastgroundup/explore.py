@@ -17,7 +17,7 @@ from ._modidx import d as _index
 
 # %% ../nbs/06c_explore.ipynb #d89a2b78
 class Facts(NamedTuple):
-    "What `look_up` found; what there is not is empty"
+    "What look_up found; what there is not is empty"
     signature:str
     kind:str
     module:str

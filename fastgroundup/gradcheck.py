@@ -459,7 +459,7 @@ def _refuse(model, x, targ):
 def check_grads(model:Module, # a Model, or a single layer
                 x:Tensor, # (n, ...) its input, floating point
                 targ:Tensor=None, # the target of a Model or a loss; None for any other layer
-                rtol:float=None, # largest relative error against autograd; None: by dtype, as in `test_grad`
+                rtol:float=None, # largest relative error against autograd; None: by dtype, as in test_grad
                 numeric:bool=True, # whether to measure differences of the loss too
                ) -> Report:
     """Compare every gradient that `model` writes by hand with autograd's and with the loss; leave nothing changed

@@ -252,7 +252,7 @@ class Ledger:
     def __init__(self, title, rows=(), error='', of=None):
         self.title, self.rows, self.error, self.of = title, list(rows), error, of
 
-    def filter(self, keep): # a function of a `Step`
+    def filter(self, keep): # a function of a Step
         "A ledger of the rows for which `keep` is true"
         return Ledger(self.title, filter(keep, self.rows), self.error, self.of or len(self.rows))
 

@@ -244,7 +244,7 @@ def _bar(total, shown):
 # %% ../nbs/07_train.ipynb #e3fcf74d
 @torch.no_grad()
 def fit(model:Model,
-        data, # (x, y) to train on, or (x, y, x_valid, y_valid), such as `load_mnist()`
+        data, # (x, y) to train on, or (x, y, x_valid, y_valid), such as load_mnist()
         epochs:int, # 1 or more
         opt, # such as `Momentum(model.params(), lr=0.1)`
         bs:int=64, # rows in a batch

@@ -26,6 +26,7 @@ look = """() => ({
   images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
   cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
+  code: [...document.querySelectorAll('main pre')].map(e => e.textContent.match(/\\S*\\]\\(http\\S*/)?.[0]).filter(t => t),
   names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
 })"""
 
@@ -93,6 +94,7 @@ class Pages:
         for src,alt,width in seen['images']:
             if not alt: self.say(page, f'the figure {src} has no description', src)
             if not width: self.say(page, f'the picture {src} does not show', src)
+        for text in seen['code']: self.say(page, f'a link as text inside code, {text}: nbdev puts it round a name of the package in backquotes there')
         if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
         if sum(size) > limit: self.say(page, f'{sum(size)/1e6:.2f} MB with all that it loads; wanted at most {limit/1e6} MB')
         seen['size'] = sum(size)
@@ -189,15 +191,16 @@ def cell_has(page, text):
     return bool(path and check_nbs.cell_with(path, text))
 
 def share(task):
-    "What one browser finds on a share of the pages, and on the site as a whole if it is the first"
+    "What one browser finds on a share of the pages, with the search and the sidebar where the first page is among them"
     from playwright.sync_api import sync_playwright
     browser, base, wanted, number, of = task
     with sync_playwright() as p:
         chrome = p.chromium.launch(executable_path=browser, args=['--no-sandbox', '--disable-gpu', '--disable-background-networking'])
         pages = Pages(base)
         context = chrome.new_context(viewport={'width': 1280, 'height': 900}, color_scheme='light')
-        for page in (wanted or pages.pages)[number::of]: pages.look_at(page, context)
-        if number == 0 and not wanted:
+        mine = (wanted or pages.pages)[number::of]
+        for page in mine: pages.look_at(page, context)
+        if 'index.html' in mine:
             pages.search(context)
             pages.keyboard(context)
         chrome.close()
@@ -205,7 +208,7 @@ def share(task):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('pages', nargs='*', help='pages below _docs, such as forward.html; none: all of them, the search and the keyboard')
+    parser.add_argument('pages', nargs='*', help='pages below _docs, such as forward.html; none: all of them')
     wanted = parser.parse_args().pages
     start, browser = time.perf_counter(), chromium()
     have_axe()

@@ -133,13 +133,16 @@ def test_check_site(scratch):
     text = re.sub(r'(<img src="figures/[^>]*) alt="[^"]*"', r'\1', text, count=1)
     text = text.replace('</body>', '<img src="https://example.com/x.png" alt="x"><img src="none.png" alt="x">'
                         '<script>console.error("planted words"); missing.call()</script></body>')
+    text = re.sub(r'(<a href="train.html" class="sidebar-item-text)', r'<a tabindex="-1" href="train.html" class="sidebar-item-text', text)
+    (scratch/'_docs'/'search.json').write_text('[]', encoding='utf-8')
     page.write_text(text + f'<!-- {"x" * 1_500_000} -->', encoding='utf-8')
     status, said = tool(scratch, 'check_site', 'explore.html', 'index.html', 'data.html')
     assert status == 1
     for words in (f'explore.html ({places[0]}): the link forward.html#no-such-heading leads to no such place',
                   f'explore.html ({places[1]}): the formula', f'explore.html ({places[2]}): wider than a phone', 'color-contrast (serious, light)',
                   'has no description', 'it asks another machine for https://example.com/x.png', '404 for none.png',
-                  'the console says: planted words', 'an error on the page: missing is not defined', 'MB with all that it loads'):
+                  'the console says: planted words', 'an error on the page: missing is not defined', 'MB with all that it loads',
+                  'searching for lin_grad shows nothing', 'train.html (nbs/07_train.ipynb): Tab does not reach it in the sidebar'):
         assert any(words in line for line in said.splitlines()), (words, said)
     assert not re.search(r'^data\.html', said, re.M), said # which has nothing planted in it
 
