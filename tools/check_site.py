@@ -4,7 +4,7 @@ errors on the console, requests that fail or leave this machine, formulas that a
 figures without a description, names of the package that prose mentions without a link, pages that scroll sideways on a phone or
 weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach.
 Build the site first: python tools/docs.py. Needs the extras dev and docs, Chromium, and axe-core (npm ci --prefix tools)."""
-import argparse, html, os, re, shutil, sys, time
+import argparse, functools, html, os, re, shutil, sys, time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -42,13 +42,12 @@ def have_axe():
     npm = 'npm ci --prefix tools' if shutil.which('npm') else 'there is no npm either: apt-get install npm, then npm ci --prefix tools'
     sys.exit(f'no axe-core in tools/node_modules; wanted for the checks of contrast and landmarks: {npm}')
 
-def notebook(page):
-    "The notebook that `page`, a path below _docs, was made from"
-    found = {p.relative_to(check_nbs.nbs).as_posix(): p for p in check_nbs.notebooks()}
-    names = {f'{name.removesuffix(".ipynb")}.html': path for name,path in found.items()}
-    for name,path in found.items(): # nbdev takes the number away, or puts the module's name
-        names.setdefault(re.sub(r'(^|/)\d+\w?_', r'\1', name).removesuffix('.ipynb') + '.html', path)
-    return names.get(page)
+@functools.cache
+def made_from():
+    "`{page: notebook that it was made from}`"
+    new = docs.renamed(root/'_proc')
+    paths = {p.relative_to(check_nbs.nbs): p for p in check_nbs.notebooks()}
+    return {name.with_name(new.get(name.stem, name.stem) + '.html').as_posix(): path for name,path in paths.items()}
 
 class Pages:
     "What was found, page by page"
@@ -56,11 +55,12 @@ class Pages:
         self.base, self.found, self.seen = base, defaultdict(list), {}
         self.pages = sorted(p.relative_to(out).as_posix() for p in out.rglob('*.html'))
 
-    def say(self, page, words, text=None):
-        "Note `words` about `page`, with the cell whose source holds `text`"
-        path = notebook(page)
-        cell = path and text and check_nbs.cell_with(path, text)
-        line = f"{page}{f' ({cell})' if cell else f' ({path.relative_to(root).as_posix()})' if path else ''}: {words}"
+    def say(self, page, words, *texts):
+        "Note `words` about `page`, with the cell whose source holds the first of `texts` that any does"
+        path = made_from().get(page)
+        cells = (check_nbs.cell_with(path, t) for t in texts if path and t and t.strip())
+        place = next(filter(None, cells), path and path.relative_to(root).as_posix())
+        line = f'{page} ({place}): {words}' if place else f'{page}: {words}'
         if line not in self.found[page]: self.found[page].append(line)
 
     def open(self, page, context):
@@ -72,13 +72,19 @@ class Pages:
             self.say(page, f'it asks another machine for {url}', urlsplit(url).netloc)
             route.abort()
         def answered(response):
-            if response.status >= 400: self.say(page, f'{response.status} for {response.url.removeprefix(self.base)}', response.url.split('/')[-1])
+            name = response.url.removeprefix(self.base)
+            if response.status >= 400: self.say(page, f'{response.status} for {name}', name.split('/')[-1])
             try: size.append(len(response.body()))
             except Exception: pass # an answer without a body
         tab.route('**/*', asked)
         tab.on('response', answered)
-        tab.on('requestfailed', lambda r: r.url.startswith(self.base) and self.say(page, f'{r.url} failed: {r.failure}'))
-        tab.on('console', lambda m: m.type == 'error' and 'Failed to load resource' not in m.text and self.say(page, f'the console says: {m.text}'))
+        def failed(request):
+            if request.url.startswith(self.base): self.say(page, f'{request.url} failed: {request.failure}')
+        def printed(message):
+            if message.type == 'error' and 'Failed to load resource' not in message.text: # which is said above
+                self.say(page, f'the console says: {message.text}')
+        tab.on('requestfailed', failed)
+        tab.on('console', printed)
         tab.on('pageerror', lambda e: self.say(page, f'an error on the page: {e}'))
         tab.goto(self.base + page, wait_until='load')
         return tab, size
@@ -89,12 +95,12 @@ class Pages:
         tab.wait_for_function("document.fonts.status == 'loaded'")
         seen = self.seen[page] = tab.evaluate(look)
         for text in seen['raw'] + seen['wrong'] + seen['tex']:
-            inner = text.strip().removeprefix('\\(').removesuffix('\\)').removeprefix('\\[').removesuffix('\\]').strip().removeprefix('$').removesuffix('$')
-            self.say(page, f'the formula {text.strip()[:80]} is not set', inner)
+            self.say(page, f'the formula {text.strip()[:80]} is not set', re.sub(r'^\s*(\\[(\[]|\$+)|(\\[)\]]|\$+)\s*$', '', text))
         for src,alt,width in seen['images']:
             if not alt: self.say(page, f'the figure {src} has no description', src)
             if not width: self.say(page, f'the picture {src} does not show', src)
-        for text in seen['code']: self.say(page, f'a link as text inside code, {text}: nbdev puts it round a name of the package in backquotes there')
+        for text in seen['code']:
+            self.say(page, f'a link inside code, {text}: nbdev puts it round a name of the package in backquotes')
         if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
         if sum(size) > limit: self.say(page, f'{sum(size)/1e6:.2f} MB with all that it loads; wanted at most {limit/1e6} MB')
         seen['size'] = sum(size)
@@ -105,7 +111,7 @@ class Pages:
         except Exception: self.say(page, 'it is not dark where dark is preferred')
         self.axe(page, tab, 'dark', "runOnly: ['color-contrast']")
         tab.set_viewport_size({'width': 390, 'height': 844})
-        tab.evaluate('() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))') # it answers to its new size
+        tab.evaluate('() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))') # it has answered
         self.narrow(page, tab)
         self.axe(page, tab, 'on a phone', "rules: {'color-contrast': {enabled: false}}")
         tab.close()
@@ -119,7 +125,7 @@ class Pages:
             const over = [...document.querySelectorAll('main *')].find(e => e.getBoundingClientRect().right > w + 1
               && !e.parentElement.closest('.katex') && !inside(e))
             return over || document.scrollingElement.scrollWidth > w ? (over?.textContent || over?.outerHTML || '').trim() : null }""")
-        if wide is not None: self.say(page, f'wider than a phone of 390 pixels, and does not scroll: "{wide[:60]}"', wide.split('\n')[0][:40] or None)
+        if wide is not None: self.say(page, f'wider than a phone of 390 pixels, and does not scroll: "{wide[:60]}"', wide.split('\n')[0][:40])
 
     def axe(self, page, tab, how, options=''):
         "What axe-core calls serious or critical"
@@ -132,21 +138,23 @@ class Pages:
 
     def links(self):
         "Links and anchors inside the site"
-        ids = {p: {unquote(html.unescape(i)) for i in re.findall(r'\sid="([^"]*)"', (out/p).read_text(encoding='utf-8'))} for p in self.pages}
+        texts = {p: (out/p).read_text(encoding='utf-8') for p in self.pages}
+        ids = {p: {unquote(html.unescape(i)) for i in re.findall(r'\sid="([^"]*)"', text)} for p,text in texts.items()}
         for page,seen in self.seen.items():
             for href,text in seen['links']:
                 url, anchor = urldefrag(urljoin(self.base + page, href))
                 if not url.startswith(self.base): continue
                 target = unquote(urlsplit(url).path).lstrip('/') or 'index.html'
-                if not (out/target).is_file(): self.say(page, f'the link {href} leads nowhere', href if cell_has(page, href) else text)
+                if not (out/target).is_file(): self.say(page, f'the link {href} leads nowhere', href, text)
                 elif anchor and target.endswith('.html') and unquote(anchor) not in ids[target]:
-                    self.say(page, f'the link {href} leads to no such place in {target}', f'#{anchor}' if cell_has(page, f'#{anchor}') else text)
+                    self.say(page, f'the link {href} leads to no such place in {target}', f'#{anchor}', text)
 
     def cards(self):
         "The picture that stands beside a link to a page"
         for page,seen in self.seen.items():
             for url in seen['cards'] or ['none']:
-                if not (out/url.removeprefix(f'{docs.published()}/')).is_file(): self.say(page, f'its social card is {url}, which is not on the site')
+                if not (out/url.removeprefix(f'{docs.published()}/')).is_file():
+                    self.say(page, f'its social card is {url}, which is not on the site')
 
     def names(self):
         "Names of the package in prose that lead nowhere"
@@ -166,7 +174,8 @@ class Pages:
         else:
             hits.first.click()
             tab.wait_for_load_state()
-            if 'lin_grad' not in tab.locator('main').inner_text(): self.say('index.html', f'searching for lin_grad leads to {tab.url}, which does not have it')
+            if 'lin_grad' not in tab.locator('main').inner_text():
+                self.say('index.html', f'searching for lin_grad leads to {tab.url}, which does not have it')
         tab.close()
 
     def keyboard(self, context):
@@ -185,10 +194,6 @@ class Pages:
         for page in self.pages:
             if page not in reached: self.say(page, 'Tab does not reach it in the sidebar')
         tab.close()
-
-def cell_has(page, text):
-    path = notebook(page)
-    return bool(path and check_nbs.cell_with(path, text))
 
 def share(task):
     "What one browser finds on a share of the pages, with the search and the sidebar where the first page is among them"

@@ -99,7 +99,8 @@ def build():
     if made.returncode: raise RuntimeError(f'nbdev: {made.stderr[-3000:]}')
     proc = root/'_proc'
     smalldocs = Path(sys.executable).parent/'smalldocs'
-    if not smalldocs.exists(): raise RuntimeError("no smalldocs here; wanted to render the pages: pip install -c constraints.txt -e '.[dev,docs]'")
+    if not smalldocs.exists():
+        raise RuntimeError("no smalldocs here; wanted for the pages: pip install -c constraints.txt -e '.[dev,docs]'")
     made = subprocess.run([smalldocs, 'render'], cwd=proc, capture_output=True, text=True)
     if made.returncode: raise RuntimeError(f'smalldocs: {made.stdout}{made.stderr}')
     out, new, site = proc/'_docs', renamed(proc), published()
@@ -147,7 +148,7 @@ def watch():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--serve', action='store_true', help='preview the site on localhost and build it again when a notebook changes')
+    parser.add_argument('--serve', action='store_true', help='preview it on localhost, built again when a notebook changes')
     parser.add_argument('--port', type=int, default=8000, help='of the preview')
     parser.add_argument('--process', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args()
