@@ -49,7 +49,7 @@ def add_grad(t:Tensor, # any shape
 
 # %% ../nbs/02_backward.ipynb #a77a80ba
 def zero_grad(*tensors):
-    "Forget the gradients of `tensors`: a new pass starts fresh"
+    "Forget the gradients of `tensors`, whose `.g` becomes None: a new pass starts fresh"
     for t in tensors: t.g = None
 
 # %% ../nbs/02_backward.ipynb #ba3ad68a
@@ -128,7 +128,7 @@ def forward_and_backward(inp:Tensor, # (n, n_in)
                         ) -> Tensor: # the loss, a scalar
     """Run the lesson's network forward and backward; leave `.g` on all five tensors
 
-    That of `inp` stands in the memory of the call before. `ValueError` for shapes that do not fit, no rows at all, or `rows` below 1."""
+    That of `inp` stands in the memory of the call before. `ValueError` for shapes that do not fit, or `rows` below 1."""
     if rows < 1: raise ValueError(f'rows={rows}; wanted 1 or more at a time')
     n, g = len(inp), getattr(inp, 'g', None)
     if not n or len(targ) != n: raise ValueError(f'{n} rows and {len(targ)} targets; wanted as many, and one at least')

@@ -21,7 +21,7 @@ from torch import Tensor
 def chunks(x, # anything with a length and slices: list, bytes, Tensor
            sz:int # length of each piece; the last may be shorter
           ): # generator of slices of `x`, in order
-    "Cut `x` into pieces of length `sz`; `ValueError` where `sz` is less than 1"
+    "Yield `x` in pieces of length `sz`; `ValueError` where `sz` is less than 1"
     if sz < 1: raise ValueError(f'chunks of length {sz}; wanted 1 or more')
     return (x[i:i+sz] for i in range(0, len(x), sz))
 
@@ -54,7 +54,7 @@ def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
                ): # matplotlib Figure
     """Draw `images` in rows of `ncols`, each on its own scale of greys
 
-    `ValueError` for images of another shape, or another number of titles."""
+    Gives a matplotlib Figure. `ValueError` for images of another shape, or another number of titles."""
     import matplotlib.pyplot as plt
     images, shape, h = images.detach().cpu().float(), tuple(images.shape), math.isqrt(images.shape[-1])
     if isinstance(titles, Tensor): titles = titles.tolist()
@@ -162,7 +162,8 @@ def load_mnist_test(path:str|Path=None, # as in load_mnist
     return _images_labels(path, 't10k')
 
 # %% ../nbs/00_data.ipynb #018999ca
-def mean_std(x:Tensor): # (mean, standard deviation), two scalars of x's dtype
+def mean_std(x:Tensor, # any shape
+            ) -> tuple: # (mean, standard deviation), two scalars of x's dtype
     "Mean and standard deviation of all entries of `x`"
     return x.mean(), x.std()
 

@@ -23,7 +23,10 @@ def _flat(name, value):
 _pass = threading.local() # whether this thread is inside a backward pass
 
 class Module:
-    "A layer: `forward` makes `out` from its arguments, `bwd` adds to the `.g` of each of them"
+    """A layer: `forward` makes `out` from its arguments, `bwd` adds to the `.g` of each of them
+
+    `layer(*args)` runs `forward`, and keeps `args` and `out` for the way back; `TypeError` where that is no tensor.
+    Its parameters are the floating-point tensors it keeps, in lists and dicts too, but for names that begin with _."""
     args, out, _versions = (), None, ()
     input_grad = True # whether anyone wants the gradient of the layer's input
 
@@ -81,8 +84,8 @@ class Module:
     def _tensors(self):
         return [t for _,t in (*self._parts(), *_flat('', [self.args, self.out])) if isinstance(t, Tensor)]
 
-    def named_modules(self):
-        "`{name: module}` of this module, named '', and all inside it; `ValueError` where one stands in two places"
+    def named_modules(self) -> dict:
+        "`{name: module}` of this one, whose name is empty, and all inside it; `ValueError` where one stands in two places"
         found, places = {'': self}, {}
         for k,v in self._parts():
             if isinstance(v, Module): found |= {f'{k}.{n}'.rstrip('.'): m for n,m in v.named_modules().items()}
@@ -93,7 +96,7 @@ class Module:
                                  'only one of its calls; wanted two objects, which may share parameters')
         return found
 
-    def named_params(self):
+    def named_params(self) -> dict:
         "`{name: tensor}` of the parameters, such as `layers.0.w`; a tied one has several names"
         found = {}
         for k,v in self._parts():
@@ -101,7 +104,7 @@ class Module:
             elif isinstance(v, Tensor) and v.is_floating_point() and not k.startswith('_'): found[k] = v
         return found
 
-    def params(self):
+    def params(self) -> list:
         "The parameters, each of them once"
         return list({id(p): p for p in self.named_params().values()}.values())
 
@@ -113,20 +116,20 @@ class Module:
 
 # %% ../nbs/03_refactor.ipynb #743ff259
 class Lin(Module):
-    "Linear layer, `inp @ w + b`: inp `(n, n_in)`, w `(n_in, n_out)`, b `(n_out,)`"
+    "Linear layer, `inp @ w + b`: inp `(n, n_in)`, w `(n_in, n_out)`, b `(n_out,)`; errors as in `lin`"
     def __init__(self, w, b): self.w, self.b = w, b
     def forward(self, inp): return lin(inp, self.w, self.b)
     def bwd(self, out, inp): lin_grad(inp, out, self.w, self.b, self.input_grad)
 
 # %% ../nbs/03_refactor.ipynb #c3d52883
 class Relu(Module):
-    "Rectified linear unit, `max(inp, 0)`: inp of any shape"
+    "Rectified linear unit, `max(inp, 0)`: inp of any shape, out of the same; errors as in `relu`"
     def forward(self, inp): return relu(inp)
     def bwd(self, out, inp): relu_grad(inp, out)
 
 # %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
-    "Mean squared error, a scalar: inp `(n, k)` or `(n,)`, targ of the same shape, or `(n,)` for `(n, 1)`"
+    "Mean squared error, a scalar: inp `(n, k)` or `(n,)`, targ of that shape, `(n,)` for `(n, 1)`; errors as in `mse`"
     def forward(self, inp, targ): return mse(inp, targ)
     def bwd(self, out, inp, targ): mse_grad(inp, targ, out)
 
@@ -174,7 +177,9 @@ class Model(Module):
         finally: self.layers[0].input_grad = True
         self.args[0].g = None
 
-    def predict(self, x):
+    def predict(self,
+                x:Tensor # (n, ...) inputs
+               ) -> Tensor: # what the last layer gives
         "What the layers make of `x`, without the loss; what they remember of the last call stays as it was"
         kept = [(m, dict(vars(m))) for m in self.named_modules().values()]
         try:

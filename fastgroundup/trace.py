@@ -544,7 +544,7 @@ def draw(model:Module, # a Model, or a single layer
         ): # matplotlib Figure
     """Run one pass of `model` and draw it: tensors, layers and parameters, and on the way back what each step writes
 
-    `ValueError` where the pass does not come to its end, or for `most` below 2."""
+    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 2."""
     if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
     ledger, modules = _passed(model, x, targ), model.named_modules()
     names = {id(p): k for k,p in reversed(_params(model).items())}
@@ -574,7 +574,7 @@ def film_strip(model:Module, # a Model, or a single layer
               ): # matplotlib Figure
     """Run one pass of `model` and draw a frame for each step of its way back: what has a gradient, what has just got it
 
-    `ValueError` where the pass does not come to its end, or for `most` below 1."""
+    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 1."""
     import matplotlib.pyplot as plt
     if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
     ledger = _passed(model, x, targ)
@@ -617,7 +617,7 @@ def draw_histograms(models, # a Model, or {name: Model} to draw side by side
                    ): # matplotlib Figure
     """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
 
-    `ValueError` for no models, for what is no `Model`, or where a pass does not come to its end."""
+    Gives a matplotlib Figure. `ValueError` for no models, what is no `Model`, or a pass that does not come to its end."""
     import matplotlib.pyplot as plt
     if not isinstance(models, dict): models = {type(models).__name__: models}
     if not models: raise ValueError('no models; wanted one at least')

@@ -54,7 +54,7 @@ def batches(x:Tensor, # (n, ...)
             shuffle:bool=True, # whether to draw a new order
             generator:torch.Generator=None, # that draws it; None: torch's global one
            ):
-    "Yield `(x, y)` of `bs` rows each, the last with what is left; `ValueError` for another `bs`"
+    "Yield `(x, y)` of `bs` rows each, the last with what is left; `ValueError` for another `bs`, or fewer of x or of y"
     n = len(x)
     if len(y) != n: raise ValueError(f'{n} rows of x and {len(y)} of y; wanted as many')
     if not 1 <= bs <= n: raise ValueError(f'batches of {bs} rows of {n}; wanted 1 to {n}')
@@ -89,7 +89,7 @@ class SGD:
         p.sub_(g, alpha=self.lr)
 
 class Momentum(SGD):
-    "SGD with momentum: `v = momentum * v + g; p -= lr * v`"
+    "SGD with momentum: `v = momentum * v + g; p -= lr * v`; `params`, `lr`, `weight_decay` and errors as in `SGD`"
     def __init__(self, params, lr,
                  momentum:float=0.9, # share of the velocity v that stays
                  weight_decay=0.,
@@ -104,7 +104,7 @@ class Momentum(SGD):
         p.sub_(v, alpha=self.lr)
 
 class Adam(SGD):
-    "Adam (Kingma and Ba, 2015): steps of about `lr`, whatever the size of the gradient"
+    "Adam (Kingma and Ba, 2015): steps of about `lr`, whatever the size of the gradient; the rest as in `SGD`"
     def __init__(self, params, lr=1e-3,
                  betas:tuple=(0.9, 0.999), # shares of the means of g and of g² that stay
                  eps:float=1e-8, # added to the root of the mean of g²
@@ -173,7 +173,7 @@ class Epoch(NamedTuple):
     seconds:float # since the start
 
 class History:
-    "What `fit` saw: `epochs`, the loss of every step in `losses`, and whether it was `interrupted`"
+    "What `fit` saw: `epochs`, a list of `Epoch`, the loss of every step in `losses`, and whether it was `interrupted`"
     def __init__(self): self.epochs, self.losses, self.interrupted = [], [], False
 
     def _line(self, e):
@@ -200,7 +200,9 @@ class History:
 def one_cycle(lr:float, # the largest
               start:float=0.25, # share of the training after which it is reached
              ): # function of the share of the training that is done, 0 to 1
-    "A learning rate that rises from `lr/25` to `lr` and falls to nearly 0, each along half a cosine"
+    """A learning rate that rises from `lr/25` to `lr` and falls to nearly 0, each along half a cosine
+
+    Gives a function of the share of the training that is done, 0 to 1, such as `fit` takes for `schedule`."""
     def rate(t):
         low, s = (lr/25, t/start) if t < start else (lr/1e5, (1 - t)/(1 - start))
         return low + (lr - low)*(1 - math.cos(math.pi*s))/2

@@ -143,6 +143,7 @@ class Pages:
         for page,seen in self.seen.items():
             for href,text in seen['links']:
                 url, anchor = urldefrag(urljoin(self.base + page, href))
+                if anchor == 'LNone': self.say(page, f'the link {href} names no line', text)
                 if not url.startswith(self.base): continue
                 target = unquote(urlsplit(url).path).lstrip('/') or 'index.html'
                 if not (out/target).is_file(): self.say(page, f'the link {href} leads nowhere', href, text)
@@ -172,6 +173,11 @@ class Pages:
         try: hits.first.wait_for(state='visible', timeout=5000)
         except Exception: self.say('index.html', 'searching for lin_grad shows nothing')
         else:
+            for scheme in ('light', 'dark'): # on a page of either colour the hits can be read
+                tab.emulate_media(color_scheme=scheme)
+                tab.add_style_tag(content='* { transition: none !important }')
+                tab.wait_for_timeout(200)
+                self.axe('index.html', tab, f'{scheme}, with the search open', "runOnly: ['color-contrast']")
             hits.first.click()
             tab.wait_for_load_state()
             if 'lin_grad' not in tab.locator('main').inner_text():

@@ -33,7 +33,7 @@ def figures(path, text, folder):
     "`text` of the page of the notebook at `path` with each inline picture written to `folder`, and shown from there described"
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     drawn = (''.join(c['source']) for c in cells if any('image/svg+xml' in o.get('data', {}) for o in c.get('outputs', [])))
-    alts = [re.search(r'^#\|\s*fig-alt:\s*(.*)', s, re.M)[1].strip().strip('"') for s in drawn]
+    alts = [''.join(re.findall(r'^#\|\s*fig-alt:\s*(.*)', s, re.M)).strip().strip('"') for s in drawn]
     numbers = iter(range(len(alts)))
     def rounded(path): return re.sub(r'-?\d+\.\d{3,}', lambda n: f'{float(n[0]):.2f}', path[0])
     def file(match):
@@ -90,11 +90,22 @@ def published():
     config.read(root/'settings.ini', encoding='utf-8')
     return config['DEFAULT']['doc_host'] + config['DEFAULT']['doc_baseurl']
 
-def build():
-    "Build the site and put it in place of the one before"
+def mended(text, up, site):
+    "`text` of a page, `up` from the root of `site`, with addresses that hold wherever the site is"
+    def line(match): # nbdev knows the lines of what a chapter exports, and not of what the reference shows
+        number = _get_exps(match[2]).get(match[5])
+        return f"{match[1]}{match[2]}{f'#L{number}' if number else ''}{match[3]}{match[4]}{match[5]}"
+    from nbdev.doclinks import _get_exps
+    text = text.replace(katex, f'{up}katex').replace(f'href="{site}/', f'href="{up}')
+    text = re.sub(rf'content="{site}/[^"]*?(images/card\.png)"', rf'content="{site}/\1"', text) # it looks beside the page
+    return re.sub(r'(href="[^"]*?)(fastgroundup/\w+\.py)#LNone(")([^>]*>source</a></p>\s*<h3[^>]*>)([\w.]+)', line, text)
+
+def build(strict=True):
+    "Build the site and put it in place of the one before; if `strict`, not where `check_nbs.py` finds something wrong"
     from check_nbs import problems
     start, found = time.perf_counter(), problems()
-    if found: raise RuntimeError('\n'.join(found))
+    if found and strict: raise RuntimeError('\n'.join(found))
+    print(*found, sep='\n', end='\n' if found else '', flush=True)
     made = subprocess.run([sys.executable, '-W', 'ignore', __file__, '--process'], capture_output=True, text=True)
     if made.returncode: raise RuntimeError(f'nbdev: {made.stderr[-3000:]}')
     proc = root/'_proc'
@@ -111,8 +122,7 @@ def build():
         if 'site_libs' not in path.parts: text = old.sub(lambda m: new[m[1]], text)
         if path.suffix == '.html':
             up, source = '../'*(len(path.relative_to(out).parts) - 1), proc/path.relative_to(out).with_suffix('.ipynb')
-            text = text.replace(katex, f'{up}katex').replace(f'href="{site}/', f'href="{up}')
-            text = re.sub(rf'content="{site}/[^"]*?(images/card\.png)"', rf'content="{site}/\1"', text) # it looks beside the page
+            text = mended(text, up, site)
             if source.exists(): text = figures(source, text, out/'figures')
         if text != before: path.write_text(text, encoding='utf-8')
         name = old.sub(lambda m: new[m[1]], path.name)
@@ -135,14 +145,15 @@ def server(port=0):
     return found
 
 def watch():
-    "Build the site again whenever something in nbs changes"
-    def state(): return {p: p.stat().st_mtime for p in (root/'nbs').rglob('*') if p.is_file()}
+    "Build the site again whenever something in the notebooks or the package changes"
+    def state():
+        return {p: p.stat().st_mtime for folder in ('nbs', 'fastgroundup') for p in (root/folder).rglob('*') if p.is_file()}
     seen = state()
     while True:
         time.sleep(1)
         if state() == seen: continue
         seen = state()
-        try: build()
+        try: build(strict=False)
         except (RuntimeError, OSError) as e: print(f'not built: {e}', flush=True)
         seen = state()
 
@@ -153,7 +164,7 @@ def main():
     parser.add_argument('--process', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.process: return process()
-    try: build()
+    try: build(strict=not args.serve)
     except RuntimeError as e: sys.exit(str(e))
     if not args.serve: return
     try: print(f'http://127.0.0.1:{server(args.port).server_port}/ (Ctrl-C ends)', flush=True)
