@@ -1,9 +1,10 @@
 """Look at the notebooks without running them, in a few seconds, and name the notebook and the cell of what is wrong:
 
-what is no notebook or not Python, directives that nobody knows, pictures and links that lead nowhere, figures without a
-description, times in outputs of cells that are not marked, an export out of step with the package, a public name without an
-entry in the reference, a page outside the navigation. Needs the extras dev and docs."""
-import argparse, ast, difflib, json, re, shutil, sys, tempfile
+what is no notebook or not Python, directives that nobody knows, pictures and links that lead nowhere, figures without
+a description, times in outputs of cells that are not marked, an export out of step with the package, a public name
+without an entry in the reference, a page outside the navigation. Needs the extras dev and docs."""
+import argparse, ast, difflib, json, re, shutil, sys, tempfile, warnings
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,48 +16,54 @@ root = Path(__file__).resolve().parent.parent
 nbs, lib = root/'nbs', root/'fastgroundup'
 timed = '# timed: the figures differ from run to run'
 trained = '# trained: the figures differ from machine to machine' # by rounding, which some hundred steps make large
-directives = {'default_exp', 'export', 'exporti', 'exports', 'hide', 'eval', 'notest', 'exec_doc', 'filter_stream', # nbdev's
-              'echo', 'output', 'warning', 'label', 'code-fold', 'code-summary', 'fig-cap', 'fig-alt'} # Quarto's
+directives = {'default_exp', 'export', 'exporti', 'exports', 'hide', 'eval', 'notest', 'exec_doc', 'filter_stream',
+              'echo', 'output', 'warning', 'label', 'code-fold', 'code-summary', 'fig-cap', 'fig-alt'} # nbdev's, and Quarto's
 
 def notebooks(): return sorted(p for p in nbs.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+def cells(path): return json.loads(path.read_text(encoding='utf-8'))['cells']
 def source(cell): return ''.join(cell['source'])
 def where(path, i, cell): return f"{path.relative_to(root).as_posix()}, cell {i} ({cell.get('id', 'no id')})"
 
 def cell_with(path, text):
     "Where the first cell of the notebook at `path` stands whose source holds `text`; None if there is none"
-    for i,cell in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells']):
+    for i,cell in enumerate(cells(path)):
         if text in source(cell): return where(path, i, cell)
 
 def in_code(cell):
     "What is wrong with a code cell, a sentence each"
     text = source(cell)
     lines = text.splitlines()
-    top = next((i for i,line in enumerate(lines) if not line.startswith('#|') and line.strip()), len(lines))
-    options = {}
-    for line in lines[:top]:
-        name, _, value = (re.match(r'#\|\s*([^\s:]*)(:?)\s*(.*)', line) or ['']*4).groups() if line.strip() else ('', '', '')
-        options[name] = value
-        if not name or name in directives: continue
+    directive = re.compile(r'\s*#\s*\|\s*([^\s:]+):?\s*(.*)')
+    top = next((i for i,line in enumerate(lines) if line.strip() and not directive.match(line)), len(lines))
+    options = dict(directive.match(line).groups() for line in lines[:top] if line.strip())
+    for name in options:
+        if name in directives: continue
         near = difflib.get_close_matches(name, directives, 1)
         yield f'unknown directive {name}' + (f'; is it {near[0]}?' if near else '; check_nbs.py lists those that are known')
     for line in lines[top:]:
-        if re.match(r'#\|\s*\w', line): yield f'{line.strip()} below the first line of code is not read; wanted at the top'
-    try: ast.parse(TransformerManager().transform_cell(text))
-    except SyntaxError as e: yield f"syntax error in line {e.lineno}: {e.msg}: {(e.text or '').strip()}"
-    outputs = cell.get('outputs', [])
+        if re.match(r'#\s*\|\s*\w', line): yield f'{line.strip()} below the first line of code is not read; wanted at the top'
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            compile(TransformerManager().transform_cell(text), 'cell', 'exec', ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError) as e:
+        line = (getattr(e, 'lineno', 1) or 1) + len(text) - len(text.lstrip('\n')) # which IPython takes away
+        yield f"syntax error in line {line}: {getattr(e, 'msg', e)}: {(getattr(e, 'text', '') or '').strip()}"
+    outputs, marked = cell.get('outputs', []), re.search(f'^{timed}$', text, re.M)
     shown = [k for o in outputs for k in o.get('data', {})]
     if any(k.startswith('image/') for k in shown):
-        yield from (f'a figure without {k}' for k in ('fig-alt', 'fig-cap') if not options.get(k))
+        yield from (f'a figure without {k}' for k in ('fig-alt', 'fig-cap') if not options.get(k, '').strip('"\' '))
     if any(o['output_type'] == 'error' for o in outputs): yield 'it holds an error'
-    texts = [''.join(o.get('text', '')) + ''.join(o.get('data', {}).get('text/plain', '')) for o in outputs]
-    took = next(filter(None, (re.search(r'(?<![\w.])[\d.]+ (ns|µs|ms)\b.*', t) for t in texts)), None)
-    if took and timed not in text: yield f'it prints a time ({took[0][:40]}); wanted the line {timed}'
-    if '# timed' in text and timed not in text: yield f'marked as timed in other words; wanted {timed}'
+    texts = [''.join(t) for o in outputs for t in (o.get('text', ''), *(v for k,v in o.get('data', {}).items() if 'text/' in k))]
+    took = next(filter(None, (re.search(r'(?<![\w.])[\d.]+ ?(ns|[µμ]s|ms)\b.*', t) for t in texts)), None)
+    if took and not marked: yield f'it prints a time ({took[0][:40]}); wanted the line {timed}'
+    if '# timed' in text and not marked: yield f'marked as timed in other words; wanted {timed}'
 
 def in_prose(path, cell):
     "What is wrong with a Markdown cell, a sentence each"
-    if re.match('`?(<{7}|={7}|>{7})', source(cell)): yield 'a conflict that is not settled; wanted one side of it, without the marks'
-    tokens = [t for block in MarkdownIt('commonmark').enable('table').parse(source(cell)) for t in [block, *(block.children or [])]]
+    if re.search('^`?(<{7}|>{7}) ?', source(cell), re.M): yield 'a conflict that is not settled; wanted one side of it'
+    text = re.sub(r'<!--.*?-->|\$\$[^`]*?\$\$|\$[^$`\n]+\$', '', source(cell), flags=re.S) # in formulas, brackets are brackets
+    tokens = [t for block in MarkdownIt('commonmark').enable('table').parse(text) for t in [block, *(block.children or [])]]
     html = ' '.join(t.content for t in tokens if t.type.startswith('html'))
     links = [('link', t.attrs['href']) for t in tokens if t.type == 'link_open']
     links += [('image', t.attrs['src']) for t in tokens if t.type == 'image']
@@ -67,30 +74,38 @@ def in_prose(path, cell):
         if parts.scheme or parts.netloc or not parts.path: continue # check_site.py looks at anchors, nobody at other sites
         if not (path.parent/unquote(parts.path)).exists(): yield f'the {kind} {address} leads nowhere'
     yield from (f"the image {t.attrs['src']} has no description" for t in tokens if t.type == 'image' and not t.content.strip())
-    yield from (f'{tag} has no alt' for tag in re.findall('<img[^>]*>', html) if not re.search(r'\salt="[^"]+"', tag))
+    yield from (f'{tag} has no alt' for tag in re.findall('<img[^>]*>', html)
+                if not re.search(r'''\salt=("[^"]+|'[^']+)''', tag))
 
 def in_notebook(path):
     "What is wrong with the notebook at `path`, where it stands first"
     name = path.relative_to(root).as_posix()
-    try: cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    except (ValueError, KeyError, TypeError) as e:
+    try:
+        found, ids = [], Counter(cell['id'] for cell in cells(path))
+        found += [f'{name}: {n} cells have the id {id}; wanted one of its own for each' for id,n in ids.items() if n > 1]
+        for i,cell in enumerate(cells(path)):
+            words = {'code': in_code, 'markdown': lambda cell: in_prose(path, cell)}.get(cell['cell_type'], lambda cell: ())(cell)
+            found += [f'{where(path, i, cell)}: {w}' for w in words]
+    except (ValueError, LookupError, TypeError, AttributeError) as e:
         conflict = '<<<<<<<' in path.read_text(encoding='utf-8', errors='replace')
         return [f'{name}: no notebook ({e})' + (f'; nbdev_fix {name} mends a conflict' if conflict else '')]
-    found = [f'{where(path, i, cell)}: {words}' for i,cell in enumerate(cells)
-             for words in (in_code(cell) if cell['cell_type'] == 'code' else in_prose(path, cell))]
-    if not cells or not re.fullmatch(r'# [^\n]+\n> [^\n]+', source(cells[0]).strip()):
+    exports = [cell for cell in cells(path) if re.search(r'^#\|\s*exports?\s*$', source(cell), re.M)]
+    if exports and not any('#| default_exp' in source(cell) for cell in cells(path)):
+        found.append(f'{name}: it exports without saying where to; wanted #| default_exp and a name, or #| export and a name')
+    if not cells(path) or not re.fullmatch(r'# [^\n]+\n> [^\n]+', source(cells(path)[0]).strip()):
         found.insert(0, f'{name}, cell 0: wanted "# title" and "> subtitle" in it, and nothing else')
     return found
 
 def chunks(path):
     "`{'notebook #cell': code}` of a module, in order"
-    parts = re.split(r'^# %% (auto|\S+) #(\w+)$', path.read_text(encoding='utf-8'), flags=re.M)
-    return {f'{Path(nb).name} #{cell}': code.strip() for nb,cell,code in zip(parts[1::3], parts[2::3], parts[3::3])}
+    parts = re.split(r'^# %% (.+?) #([\w-]+)$', path.read_text(encoding='utf-8'), flags=re.M)
+    return {'top': re.sub('^#.*', '', parts[0], flags=re.M).strip()} | {
+        f'{Path(nb).name} #{cell}': code.strip() for nb,cell,code in zip(parts[1::3], parts[2::3], parts[3::3])}
 
 def entries(path):
     "The public names of the module at `path`, and the methods that have a docstring, as `Class.method`"
     tree = ast.parse(path.read_text(encoding='utf-8'))
-    public = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == '__all__')
+    public = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == '__all__')
     methods = [f'{c.name}.{f.name}' for c in tree.body if isinstance(c, ast.ClassDef) and c.name in public
                for f in c.body if isinstance(f, ast.FunctionDef) and not f.name.startswith('_') and ast.get_docstring(f)]
     return public + methods
@@ -109,21 +124,25 @@ def in_package():
         for name,new in sorted(made.items()):
             old = chunks(lib/name) if (lib/name).exists() else {}
             for key,code in chunks(new).items():
-                if old.pop(key, None) == code or key.startswith('auto'): continue
+                if old.pop(key, None) == code: continue
+                if ' #' not in key or key.startswith('auto'):
+                    found.append(f'fastgroundup/{name}: its first lines are not what the notebooks give; nbdev_export writes them')
+                    continue
                 notebook, cell = key.split(' #')
                 place = next((cell_place(p, cell) for p in notebooks() if p.name == notebook), key)
                 found.append(f'{place}: not what fastgroundup/{name} holds; nbdev_export writes it')
-            found += [f'fastgroundup/{name}: no cell {key} gives the code it has from there' for key in old if not key.startswith('auto')]
+            found += [f'fastgroundup/{name}: no cell {key} gives the code it has from there' for key in old]
             page = nbs/'reference'/f'{name.stem}.ipynb'
-            shown = '\n'.join(source(c) for c in json.loads(page.read_text(encoding='utf-8'))['cells']) if page.exists() else ''
-            missing = [k for k in entries(new) if not re.search(rf'^(show_doc\({re.escape(k)}[,)]|### {re.escape(k)}$)', shown, re.M)]
+            shown = '\n'.join(source(c) for c in cells(page)) if page.exists() else ''
+            missing = [k for k in entries(new)
+                       if not re.search(rf'^(show_doc\({re.escape(k)}[,)]|### {re.escape(k)}$)', shown, re.M)]
             if missing: found.append(f"{page.relative_to(root).as_posix()}: no show_doc of {', '.join(missing)}")
     finally: shutil.rmtree(folder)
     return found
 
 def cell_place(path, id):
     "Where the cell with `id` stands"
-    for i,cell in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells']):
+    for i,cell in enumerate(cells(path)):
         if cell.get('id') == id: return where(path, i, cell)
 
 def in_navigation():
@@ -133,7 +152,9 @@ def in_navigation():
             if isinstance(item, str): yield item
             elif 'contents' in item: yield from pages(item['contents'])
             else: yield item['href']
-    listed = list(pages(yaml.safe_load((nbs/'_quarto.yml').read_text(encoding='utf-8'))['website']['sidebar']['contents']))
+    try: described = yaml.safe_load((nbs/'_quarto.yml').read_text(encoding='utf-8'))
+    except yaml.YAMLError as e: return [f'nbs/_quarto.yml: {e}']
+    listed = list(pages(described['website']['sidebar']['contents']))
     there = [p.relative_to(nbs).as_posix() for p in notebooks()]
     return ([f'nbs/{p}: not in the sidebar of nbs/_quarto.yml' for p in there if p not in listed] +
             [f'nbs/_quarto.yml: {p} in the sidebar is no notebook' for p in listed if p not in there])
@@ -141,7 +162,7 @@ def in_navigation():
 def problems():
     "All that is wrong, a line each"
     found = [line for path in notebooks() for line in in_notebook(path)]
-    if not any('no notebook (' in line or 'syntax error' in line for line in found): found += in_package()
+    if not any(w in line for line in found for w in ('no notebook (', 'syntax error', 'exports without')): found += in_package()
     return found + in_navigation()
 
 def main():

@@ -136,6 +136,14 @@ class Pages:
             why = ' '.join(node['failureSummary'].split())[:160]
             self.say(page, f"{v['id']} ({v['impact']}, {how}), {len(v['nodes'])} times, first at {node['html'][:120]}: {why}")
 
+    def age(self):
+        "Pages that are not of the notebooks as they are"
+        for page,path in made_from().items():
+            if page not in self.pages: self.say(page, 'there is no such page; python tools/docs.py makes it')
+            elif (out/page).stat().st_mtime < path.stat().st_mtime:
+                self.say(page, 'older than its notebook; python tools/docs.py builds it')
+        for page in set(self.pages) - set(made_from()): self.say(page, 'no notebook makes this page')
+
     def links(self):
         "Links and anchors inside the site"
         texts = {p: (out/p).read_text(encoding='utf-8') for p in self.pages}
@@ -224,17 +232,18 @@ def main():
     start, browser = time.perf_counter(), chromium()
     have_axe()
     if not (out/'index.html').exists(): sys.exit('no site in _docs; python tools/docs.py builds it')
-    if missing := [p for p in wanted if not (out/p).is_file()]: sys.exit(f'{missing[0]}: no such page in _docs')
     base = f'http://127.0.0.1:{docs.server().server_port}/'
     pages = Pages(base)
+    if missing := [p for p in wanted if p not in pages.pages]: sys.exit(f'{missing[0]}: no such page in _docs')
     with ProcessPoolExecutor(2) as pool:
         for found,seen in pool.map(share, [(browser, base, wanted, i, 2) for i in range(2)]):
             for page,lines in found.items(): pages.found[page] += lines
             pages.seen |= seen
+    pages.age()
     pages.links()
     pages.cards()
     pages.names()
-    lines = [line for page in pages.pages for line in pages.found[page]]
+    lines = [line for page in sorted(pages.found) for line in pages.found[page]]
     for line in lines: print(line)
     largest = max(pages.seen, key=lambda p: pages.seen[p]['size'])
     print(f"{len(pages.seen)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "

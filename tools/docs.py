@@ -1,13 +1,14 @@
-"""Build the site into _docs without Quarto: nbdev processes the notebooks, smalldocs renders them. --serve previews it on this machine.
+"""Build the site into _docs without Quarto: nbdev processes the notebooks, smalldocs renders them. --serve previews it.
 
-What is done beside: pages get the names that nbdev's links have, and links among them stay on the site; figures become files
-with their descriptions; KaTeX is served from the site, and letters are in the reader's own fonts; styles and icons that no page
-uses are left out. Needs the extras dev and docs."""
-import argparse, html, http.server, json, logging, os, re, shutil, subprocess, sys, threading, time
+What is done beside: pages get the names that nbdev's links have, and links among them stay on the site; figures become
+files with their descriptions; KaTeX is served from the site, and letters are in the reader's own fonts; styles and icons
+that no page uses are left out. Needs the extras dev and docs."""
+import argparse, html, http.server, logging, os, re, shutil, subprocess, sys, tempfile, threading, time
 from configparser import ConfigParser
 from pathlib import Path
 
-root = Path(__file__).resolve().parent.parent
+from check_nbs import cells, problems, root
+
 katex = 'https://cdn.jsdelivr.net/npm/katex@0.16.11/dist' # where smalldocs 0.5.4 says it is
 
 def process():
@@ -24,16 +25,20 @@ def renamed(proc):
     "`{stem that smalldocs gives a page: stem that nbdev's links have}`, where the two differ"
     found = {}
     for path in proc.rglob('*.ipynb'):
-        raw = [''.join(c['source']) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'raw']
+        raw = [''.join(c['source']) for c in cells(path) if c['cell_type'] == 'raw']
         name = re.search(r'^output-file: (\S+)\.html', '\n'.join(raw), re.M)
         if name and name[1] != path.stem: found[path.stem] = name[1]
     return found
 
 def figures(path, text, folder):
-    "`text` of the page of the notebook at `path` with each inline picture written to `folder`, and shown from there described"
-    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    drawn = (''.join(c['source']) for c in cells if any('image/svg+xml' in o.get('data', {}) for o in c.get('outputs', [])))
-    alts = [''.join(re.findall(r'^#\|\s*fig-alt:\s*(.*)', s, re.M)).strip().strip('"') for s in drawn]
+    "`text` of the page of the notebook at `path` with each inline picture written to `folder`, and shown from there"
+    shown = [c for c in cells(path) if not re.search(r'^#\|\s*(output|include):\s*false', ''.join(c['source']), re.M)]
+    alts = [''.join(re.findall(r'^#\|\s*fig-alt:\s*(.*)', ''.join(c['source']), re.M)).strip().strip('"')
+            for c in shown for o in c.get('outputs', []) if 'image/svg+xml' in o.get('data', {})]
+    picture = re.compile(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg .*?</svg>)\s*(?:</p>)?', re.S)
+    if len(picture.findall(text)) != len(alts):
+        raise RuntimeError(f'{path.name}: {len(picture.findall(text))} drawings in the page and {len(alts)} in outputs of '
+                           'its cells; wanted each drawing to be the output of a cell, which has its description')
     numbers = iter(range(len(alts)))
     def rounded(path): return re.sub(r'-?\d+\.\d{3,}', lambda n: f'{float(n[0]):.2f}', path[0])
     def file(match):
@@ -41,7 +46,7 @@ def figures(path, text, folder):
         name = f'{path.stem}-{i+1}.svg'
         (folder/name).write_text(re.sub(r' d="[^"]*"', rounded, match[1].strip()), encoding='utf-8')
         return f'<img src="{folder.name}/{name}" class="figure-img" alt="{html.escape(alts[i], quote=True)}">'
-    return re.sub(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg .*?</svg>)\s*(?:</p>)?', file, text, flags=re.S)
+    return picture.sub(file, text)
 
 def used(css, words):
     "The minified `css` without the selectors whose classes are not among `words`"
@@ -54,7 +59,8 @@ def used(css, words):
         body, i = css[start+1:end-1], end
         if head.startswith(('@media', '@supports')): body = used(body, words)
         elif not head.lstrip().startswith('@'):
-            head = ','.join(s for s in re.split(r',(?![^(]*\))', head) if set(re.findall(r'\.(-?[_a-zA-Z][\w-]*)', s)) <= words)
+            parts = re.split(r',(?![^(]*\))', head) # at no comma inside brackets
+            head = ','.join(s for s in parts if set(re.findall(r'\.(-?[_a-zA-Z][\w-]*)', s)) <= words)
         if head.strip() and body: kept.append(f'{head}{{{body}}}')
     return ''.join(kept)
 
@@ -102,7 +108,6 @@ def mended(text, up, site):
 
 def build(strict=True):
     "Build the site and put it in place of the one before; if `strict`, not where `check_nbs.py` finds something wrong"
-    from check_nbs import problems
     start, found = time.perf_counter(), problems()
     if found and strict: raise RuntimeError('\n'.join(found))
     print(*found, sep='\n', end='\n' if found else '', flush=True)
@@ -129,11 +134,12 @@ def build(strict=True):
         if name != path.name: path.rename(path.with_name(name))
     shutil.copytree(root/'tools'/'katex', out/'katex')
     slim(out/'site_libs', out.rglob('*.html'))
-    shutil.rmtree(root/'_docs.old', ignore_errors=True)
-    if (root/'_docs').exists(): (root/'_docs').rename(root/'_docs.old')
+    old = Path(tempfile.mkdtemp(dir=root, prefix='.docs-'))
+    if (root/'_docs').exists(): (root/'_docs').rename(old/'_docs')
     out.rename(root/'_docs')
-    shutil.rmtree(root/'_docs.old', ignore_errors=True)
-    print(f"{len(list((root/'_docs').rglob('*.html')))} pages in _docs, in {time.perf_counter()-start:.0f} s", flush=True)
+    shutil.rmtree(old)
+    pages = list((root/'_docs').rglob('*.html'))
+    print(f'{len(pages)} pages in _docs, in {time.perf_counter()-start:.0f} s', flush=True)
 
 def server(port=0):
     "Serve _docs on localhost, in a thread; port 0: any that is free"
@@ -144,18 +150,19 @@ def server(port=0):
     threading.Thread(target=found.serve_forever, daemon=True).start()
     return found
 
-def watch():
-    "Build the site again whenever something in the notebooks or the package changes"
-    def state():
-        return {p: p.stat().st_mtime for folder in ('nbs', 'fastgroundup') for p in (root/folder).rglob('*') if p.is_file()}
-    seen = state()
+def state():
+    "When each file of the notebooks and the package changed, but for the two that a build writes"
+    paths = (p for folder in ('nbs', 'fastgroundup') for p in (root/folder).rglob('*.*'))
+    return {p: p.stat().st_mtime for p in paths if p.is_file() and p.name not in ('nbdev.yml', '_modidx.py')}
+
+def watch(seen):
+    "Build the site again whenever `state()` is not what was `seen`"
     while True:
         time.sleep(1)
         if state() == seen: continue
         seen = state()
         try: build(strict=False)
         except (RuntimeError, OSError) as e: print(f'not built: {e}', flush=True)
-        seen = state()
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -164,12 +171,16 @@ def main():
     parser.add_argument('--process', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.process: return process()
-    try: build(strict=not args.serve)
+    if args.serve:
+        try: served = server(args.port)
+        except (OSError, OverflowError) as e: sys.exit(f'port {args.port}: {e}; --port takes another')
+    try:
+        seen = state()
+        build(strict=not args.serve)
+        if not args.serve: return
+        print(f'http://127.0.0.1:{served.server_port}/ (Ctrl-C ends)', flush=True)
+        watch(seen)
     except RuntimeError as e: sys.exit(str(e))
-    if not args.serve: return
-    try: print(f'http://127.0.0.1:{server(args.port).server_port}/ (Ctrl-C ends)', flush=True)
-    except OSError as e: sys.exit(f'port {args.port}: {e.strerror}; --port takes another')
-    try: watch()
     except KeyboardInterrupt: print()
 
 if __name__ == '__main__': main()

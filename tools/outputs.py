@@ -1,24 +1,26 @@
 """Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh
 ones, cleaned.
 
-Compared are the texts, with addresses, paths and line numbers of links left out and numbers within a tolerance; of figures, that
-there is one and of which kind. In a cell marked as timed or trained any number may stand where a number stands. Needs the extras dev and
-bench, as what is compared with what is not installed is not in the tables."""
-import argparse, difflib, json, math, os, re, subprocess, sys, tempfile, time
+Compared are the texts, without addresses, paths and line numbers of links. Whole numbers are equal, others within a
+thousandth, and those that are rounding alone (below 1e-5) within a factor of 100. Of figures, that there is one and of which
+kind. In a cell marked as timed or trained any number may stand for a number, but for shapes, nan and inf. Needs the extras
+dev and bench, as what is not installed is not in the tables."""
+import argparse, difflib, json, math, os, re, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from check_nbs import notebooks, root, source, timed, trained, where
+from check_nbs import in_notebook, notebooks, root, source, timed, trained, where
 
-number = re.compile(r'(?<![\w.])[-−+]?(?:\d[\d,]*\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.]*\w)', re.I)
+number = re.compile(r'(?<![\w.])[-−+]?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?(?![\w.]*\w)')
+units = re.compile(r'\b(?:(ns|µs|ms|s)|(B|kB|MB|GB))\b')
 
 def not_run(cell): return cell.cell_type != 'code' or bool(re.search(r'^#\|\s*(eval:\s*false|notest)', cell.source, re.M))
 
-def run(path):
-    "Run the notebook at `path` in this process and print its cells' outputs as JSON, with the error that ended it"
+def run(path, to):
+    "Run the notebook at `path` in this process and write its cells' outputs to `to`, with the error that ended it"
     from execnb.nbio import read_nb
     from execnb.shell import CaptureShell
-    nb, real = read_nb(path), sys.stdout
+    nb = read_nb(path)
     os.chdir(path.parent)
     shell = CaptureShell(path)
     error = at = None
@@ -29,19 +31,21 @@ def run(path):
     for cell in nb.cells: # what is not run keeps what it has
         if not not_run(cell): cell.outputs = []
     try: shell.run_all(nb, exc_stop=True, preproc=skipped)
-    except Exception as e: error = f'{where(path, nb.cells.index(at), at)}: it does not run: {type(e).__name__}: {e}'
+    except BaseException as e: error = f'{where(path, nb.cells.index(at), at)}: it does not run: {type(e).__name__}: {e}'
     ran = [c for c in nb.cells if not not_run(c)]
     if error: ran = ran[:[c.id for c in ran].index(at.id)]
-    print(json.dumps({'error': error, 'outputs': {c.id: list(c.outputs) for c in ran}}), file=real)
+    to.write_text(json.dumps({'error': error, 'outputs': {c.id: list(c.outputs) for c in ran}}), encoding='utf-8')
 
 def fresh(path):
     "What `run` says of the notebook at `path`, in a process of its own, and how many seconds it took"
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([sys.executable, __file__, '--run', str(path)], capture_output=True, text=True, cwd=folder,
-                              env={'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'PYTHONPATH': str(root)}) # two share the cores
-    try: found = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError): found = {'error': f'{path.name}: {(done.stderr or done.stdout).strip()[-2000:]}', 'outputs': {}}
+        to, name = Path(folder)/'outputs.json', path.relative_to(root).as_posix()
+        command = [sys.executable, __file__, '--run', str(path), str(to)]
+        environ = {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'PYTHONPATH': str(root)} # two share the cores
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environ)
+        if to.exists(): found = json.loads(to.read_text(encoding='utf-8'))
+        else: found = {'error': f'{name}: it ended with status {done.returncode} {done.stderr[-2000:]}'.strip(), 'outputs': {}}
     return found | {'seconds': time.perf_counter() - start}
 
 def texts(outputs):
@@ -70,14 +74,22 @@ def plain(text):
 
 def value(s): return float(s.replace(',', '').replace('−', '-'))
 
+def near(x, y):
+    "Whether two numbers, as they are written, are near enough to come of the same computation on another machine"
+    if x == y: return True
+    if re.fullmatch(r'[-−+]?[\d,]+', x + y): return False
+    small, large = sorted((abs(value(x)), abs(value(y))))
+    if large < 1e-5: return large <= 100*small or large < 1e-12
+    return math.isclose(value(x), value(y), rel_tol=1e-3)
+
 def same(a, b, loose):
     "Whether two texts say the same: words alike, numbers near each other or, if `loose`, any number for a number"
-    if loose: # tables of times change their width with them
-        a, b = (re.sub(r'[ \-─]+', ' ', number.sub('#', re.sub(r'\b(ns|µs|ms|s|B|kB|MB|GB)\b', 'unit', t))) for t in (a, b))
-        return a.replace(' ', '') == b.replace(' ', '')
-    if number.sub('#', a) != number.sub('#', b): return False
-    pairs = zip(number.findall(a), number.findall(b))
-    return all(x == y or math.isclose(value(x), value(y), rel_tol=1e-3, abs_tol=1e-6) for x,y in pairs)
+    if loose: # tables of times change their width, and their units, with them
+        shape = re.compile(r'\(\d+(?:, ?\d+)*,?\)')
+        words = [units.sub(lambda m: 'time' if m[1] else 'size', number.sub('#', t)) for t in (a, b)]
+        return (shape.findall(a) == shape.findall(b) and
+                re.sub(r'[ \-─]+', '', words[0]) == re.sub(r'[ \-─]+', '', words[1]))
+    return number.sub('#', a) == number.sub('#', b) and all(map(near, number.findall(a), number.findall(b)))
 
 def differences(cell, outputs):
     "In words, how `outputs` differ from those stored in `cell`; None where they do not"
@@ -93,13 +105,15 @@ def differences(cell, outputs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('notebooks', nargs='*', type=Path, help='those to run; none: all')
-    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ, and clean the notebook')
-    parser.add_argument('--run', type=Path, help=argparse.SUPPRESS)
+    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ, cleaned')
+    parser.add_argument('--run', nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.run: return run(args.run.resolve())
+    if args.run: return run(*args.run)
     paths = [p.resolve() for p in args.notebooks] or notebooks()
-    missing = [p for p in paths if not p.is_file()]
-    if missing: sys.exit(f'{missing[0]}: no such notebook')
+    for path in paths:
+        if not path.is_file() or not path.is_relative_to(root/'nbs'): sys.exit(f'{path}: no such notebook in {root/"nbs"}')
+    wrong = [line for path in paths for line in in_notebook(path) if 'no notebook (' in line or 'have the id' in line]
+    if wrong: sys.exit('\n'.join(wrong))
     failed = 0
     with ThreadPoolExecutor(2) as pool:
         for path,result in zip(paths, pool.map(fresh, paths)):
@@ -113,15 +127,18 @@ def main():
                 if args.update: cell['outputs'] = result['outputs'][cell['id']]
             if result['error']: print(result['error'])
             elif args.update:
-                if stale:
-                    part = path.with_suffix('.part')
+                with tempfile.TemporaryDirectory(dir=root, prefix='.outputs-') as folder:
+                    part, clean = Path(folder)/path.name, Path(sys.executable).with_name('nbdev_clean')
                     part.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+                    subprocess.run([clean, '--fname', part], check=True, cwd=root)
+                    shutil.copymode(path, part)
                     os.replace(part, path)
-                subprocess.run(['nbdev_clean', '--fname', str(path)], check=True, cwd=root)
             failed += bool(result['error']) or stale > 0 and not args.update
             words = 'does not run' if result['error'] else f'{stale} stale' if stale else 'ok'
             print(f'{path.relative_to(root)}: {words} ({result["seconds"]:.0f} s)', flush=True)
     if failed: sys.exit(f'{failed} of {len(paths)} notebooks do not run, or hold what they do not print; '
                         'python tools/outputs.py --update stores what they do')
 
-if __name__ == '__main__': main()
+if __name__ == '__main__':
+    try: main()
+    except KeyboardInterrupt: sys.exit(130)
