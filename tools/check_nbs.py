@@ -24,10 +24,9 @@ def cells(path): return json.loads(path.read_text(encoding='utf-8'))['cells']
 def source(cell): return ''.join(cell['source'])
 def where(path, i, cell): return f"{path.relative_to(root).as_posix()}, cell {i} ({cell.get('id', 'no id')})"
 
-def cell_with(path, text):
-    "Where the first cell of the notebook at `path` stands whose source holds `text`; None if there is none"
-    for i,cell in enumerate(cells(path)):
-        if text in source(cell): return where(path, i, cell)
+def place(path, test):
+    "Where the first cell of the notebook at `path` stands for which `test` is true; None if there is none"
+    return next((where(path, i, cell) for i,cell in enumerate(cells(path)) if test(cell)), None)
 
 def in_code(cell):
     "What is wrong with a code cell, a sentence each"
@@ -113,7 +112,7 @@ def entries(path):
 def in_package():
     "Which cells are not what the package holds, and which public names have no entry in the reference"
     from nbdev.export import nb_export
-    found, folder = [], Path(tempfile.mkdtemp())
+    found, folder, by_name = [], Path(tempfile.mkdtemp()), {p.name: p for p in reversed(notebooks())}
     fresh = folder/lib.name # nbdev writes imports of the package itself as relative ones
     try:
         for path in notebooks(): nb_export(path, lib_path=fresh)
@@ -129,8 +128,8 @@ def in_package():
                     found.append(f'fastgroundup/{name}: its first lines are not what the notebooks give; nbdev_export writes them')
                     continue
                 notebook, cell = key.split(' #')
-                place = next((cell_place(p, cell) for p in notebooks() if p.name == notebook), key)
-                found.append(f'{place}: not what fastgroundup/{name} holds; nbdev_export writes it')
+                at = place(by_name[notebook], lambda c: c.get('id') == cell)
+                found.append(f'{at}: not what fastgroundup/{name} holds; nbdev_export writes it')
             found += [f'fastgroundup/{name}: no cell {key} gives the code it has from there' for key in old]
             page = nbs/'reference'/f'{name.stem}.ipynb'
             shown = '\n'.join(source(c) for c in cells(page)) if page.exists() else ''
@@ -139,11 +138,6 @@ def in_package():
             if missing: found.append(f"{page.relative_to(root).as_posix()}: no show_doc of {', '.join(missing)}")
     finally: shutil.rmtree(folder)
     return found
-
-def cell_place(path, id):
-    "Where the cell with `id` stands"
-    for i,cell in enumerate(cells(path)):
-        if cell.get('id') == id: return where(path, i, cell)
 
 def in_navigation():
     "Which pages the navigation in _quarto.yml leaves out, or has without there being any"

@@ -58,8 +58,8 @@ class Pages:
     def say(self, page, words, *texts):
         "Note `words` about `page`, with the cell whose source holds the first of `texts` that any does"
         path = made_from().get(page)
-        cells = (check_nbs.cell_with(path, t) for t in texts if path and t and t.strip())
-        place = next(filter(None, cells), path and path.relative_to(root).as_posix())
+        found = (check_nbs.place(path, lambda c: t in check_nbs.source(c)) for t in texts if path and t and t.strip())
+        place = next(filter(None, found), path and path.relative_to(root).as_posix())
         line = f'{page} ({place}): {words}' if place else f'{page}: {words}'
         if line not in self.found[page]: self.found[page].append(line)
 
@@ -125,7 +125,8 @@ class Pages:
             const over = [...document.querySelectorAll('main *')].find(e => e.getBoundingClientRect().right > w + 1
               && !e.parentElement.closest('.katex') && !inside(e))
             return over || document.scrollingElement.scrollWidth > w ? (over?.textContent || over?.outerHTML || '').trim() : null }""")
-        if wide is not None: self.say(page, f'wider than a phone of 390 pixels, and does not scroll: "{wide[:60]}"', wide.split('\n')[0][:40])
+        if wide is None: return
+        self.say(page, f'wider than a phone of 390 pixels, and does not scroll: "{wide[:60]}"', wide.split('\n')[0][:40])
 
     def axe(self, page, tab, how, options=''):
         "What axe-core calls serious or critical"

@@ -134,10 +134,10 @@ def build(strict=True):
         if name != path.name: path.rename(path.with_name(name))
     shutil.copytree(root/'tools'/'katex', out/'katex')
     slim(out/'site_libs', out.rglob('*.html'))
-    old = Path(tempfile.mkdtemp(dir=root, prefix='.docs-'))
-    if (root/'_docs').exists(): (root/'_docs').rename(old/'_docs')
+    aside = Path(tempfile.mkdtemp(dir=root, prefix='.docs-'))
+    if (root/'_docs').exists(): (root/'_docs').rename(aside/'_docs')
     out.rename(root/'_docs')
-    shutil.rmtree(old)
+    shutil.rmtree(aside)
     pages = list((root/'_docs').rglob('*.html'))
     print(f'{len(pages)} pages in _docs, in {time.perf_counter()-start:.0f} s', flush=True)
 
