@@ -80,18 +80,19 @@ def in_notebook(path):
     "What is wrong with the notebook at `path`, where it stands first"
     name = path.relative_to(root).as_posix()
     try:
-        found, ids = [], Counter(cell['id'] for cell in cells(path))
+        found, book = [], cells(path)
+        ids = Counter(cell['id'] for cell in book)
         found += [f'{name}: {n} cells have the id {id}; wanted one of its own for each' for id,n in ids.items() if n > 1]
-        for i,cell in enumerate(cells(path)):
+        for i,cell in enumerate(book):
             words = {'code': in_code, 'markdown': lambda cell: in_prose(path, cell)}.get(cell['cell_type'], lambda cell: ())(cell)
             found += [f'{where(path, i, cell)}: {w}' for w in words]
     except (ValueError, LookupError, TypeError, AttributeError) as e:
         conflict = '<<<<<<<' in path.read_text(encoding='utf-8', errors='replace')
         return [f'{name}: no notebook ({e})' + (f'; nbdev_fix {name} mends a conflict' if conflict else '')]
-    exports = [cell for cell in cells(path) if re.search(r'^#\|\s*exports?\s*$', source(cell), re.M)]
-    if exports and not any('#| default_exp' in source(cell) for cell in cells(path)):
+    exports = [cell for cell in book if re.search(r'^#\|\s*exports?\s*$', source(cell), re.M)]
+    if exports and not any('#| default_exp' in source(cell) for cell in book):
         found.append(f'{name}: it exports without saying where to; wanted #| default_exp and a name, or #| export and a name')
-    if not cells(path) or not re.fullmatch(r'# [^\n]+\n> [^\n]+', source(cells(path)[0]).strip()):
+    if not book or not re.fullmatch(r'# [^\n]+\n> [^\n]+', source(book[0]).strip()):
         found.insert(0, f'{name}, cell 0: wanted "# title" and "> subtitle" in it, and nothing else')
     return found
 
