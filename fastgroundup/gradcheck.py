@@ -7,14 +7,14 @@ __all__ = ['diagnose', 'Row', 'Report', 'Problem', 'check_grads', 'check_functio
 
 # %% ../nbs/04_gradcheck.ipynb #e47966d1
 import copy, math
-from contextlib import contextmanager
+from functools import partial
 from html import escape
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from .backward import rel_error, rtols
-from .layers import Model, Module
+from .tape import Call, Module, _held, asked_args, label, named_args, named_tensors, out_names, refuse_inputs, watching
 
 # %% ../nbs/04_gradcheck.ipynb #73629369
 def _same(a, b):
@@ -169,86 +169,35 @@ def _clone(t, dtype=None, grad=False):
     t = t.detach().clone()
     return t.to(dtype or t.dtype).requires_grad_(grad) if t.is_floating_point() else t
 
-def _copy(model, dtype=None, grad=False):
-    "A copy of `model` with tensors of its own, tied as they were; what its last call left behind is not copied"
-    modules = model.named_modules().values()
-    memo  = {id(t): _clone(t, dtype) for m in modules for _,t in m._parts() if isinstance(t, Tensor)}
-    memo |= {id(p): _clone(p, dtype, grad) for p in model.params()}
-    return copy.deepcopy(model, memo)
+def _copy(module, inputs, dtype=None, grad=False):
+    "A copy of `module`, and of `inputs`, with tensors of their own, tied as they were; parameters and inputs ask for gradients"
+    held = [t for m in module.named_modules().values() for _,t in _held(m)] + [t for _,t in named_args(module, inputs)]
+    memo = {id(t): _clone(t, dtype) for t in held if isinstance(t, Tensor)}
+    for t in {id(t): t for t in (*module.params(), *[t for _,t in asked_args(module, inputs)])}: memo[t].requires_grad_(grad)
+    return copy.deepcopy(module, memo), copy.deepcopy(inputs, memo)
 
-def _params(model):
-    "The parameters by name; that of a layer's own parameter x is `self.x`, as `x` is the input"
-    return {f'self.{k}' if k in ('x', 'targ') else k: p for k,p in model.named_params().items()}
+def _asked(module):
+    "`{name: tensor}` of all that is to have a gradient after a call of `module`: named tensors, but for constants and the output"
+    constants = {id(t) for _,t in named_args(module, module.args)} - {id(t) for _,t in asked_args(module, module.args)}
+    return {k: t for k,t in named_tensors(module).items()
+            if t.is_floating_point() and id(t) not in constants and t is not module.out}
 
-def _named(model, x):
-    "`{name: tensor}` of all that gets a gradient: x, the parameters, and what the layers make; each once"
-    found, loss = {'x': x}, getattr(model, 'loss', None)
-    names = {id(p): k for k,p in reversed(_params(model).items())}
-    for name,m in model.named_modules().items():
-        found |= {names[id(p)]: p for _,p in m._parts() if id(p) in names}
-        if m is not model and m is not loss and m.out is not None: found[f'{name}.out'] = m.out
-    first = {id(t): name for name,t in reversed(found.items())}
-    return {name: t for name,t in found.items() if first[id(t)] == name}
+_start = 1.75 # the gradient that a loss begins with: a number that no mistake makes
 
-def _call(model, x, targ): return model(x) if targ is None else model(x, targ)
-
-_start = 1.75 # the gradient that a Model's pass begins with: a number that no mistake makes
-
-def _upstream(model, out):
-    "The gradient to begin with: `_start` for a Model, fixed random entries for a single layer"
-    if isinstance(model, Model): return torch.full_like(out, _start)
-    return torch.randn(out.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(out)
+def _upstream(out):
+    "The gradient to begin with: `_start` for a single number, else random entries of a stream that no other seed gives"
+    if out.numel() == 1: return torch.full_like(out, _start)
+    return torch.randn(out.shape, generator=torch.Generator().manual_seed(0x6772_6164_7374_7265), dtype=torch.float64).to(out)
 
 # %% ../nbs/04_gradcheck.ipynb #ef37c74c
 class _Step(NamedTuple):
-    "One `bwd`: which module, what it was given, the gradient it read, and `(tensor, its .g before, and after)`"
+    "One `bwd`: whose, what it was given, the gradient it read, and `(tensor, its .g before, and after)`"
     name:str
     module:Module
+    out:Tensor
     args:tuple
     upstream:Tensor
     wrote:list
-
-def _label(name, m): return f'{name} ({type(m).__name__})' if name else type(m).__name__
-
-def _watch(name, m, steps, notes):
-    "Have `m` record what its `bwd` writes in `steps`, and what it changes in place in `notes`"
-    forward, bwd, label = m.forward, m.bwd, _label(name, m)
-    def run(f, what, *args):
-        given = [t for a in args for t in (a, getattr(a, 'g', None)) if isinstance(t, Tensor)] + m.params()
-        if what == 'bwd': given = [t for t in given if not any(t is getattr(a, 'g', None) for a in args[1:])]
-        versions = [t._version for t in given]
-        try: out = f(*args)
-        except Problem: raise
-        except Exception as e: raise Problem(f'{label}: {what} raised {type(e).__name__}: {e}') from e
-        if [t._version for t in given] != versions:
-            notes.append(f'{label}: {what} changes in place what it was given; wanted a new tensor')
-        return out
-    def watched_forward(*args):
-        out = run(forward, 'forward', *args)
-        if isinstance(out, Tensor): return out
-        raise Problem(f'{label}: forward returned {type(out).__name__}; wanted a tensor')
-    def watched_bwd(out, *args):
-        if getattr(out, 'g', None) is None: raise Problem(f'{label}: no out.g for bwd to begin from')
-        tensors = {id(t): t for t in (*args, *m.params()) if isinstance(t, Tensor)}.values()
-        before = [None if getattr(t, 'g', None) is None else t.g.clone() for t in tensors]
-        upstream = out.g
-        run(bwd, 'bwd', out, *args)
-        steps.append(_Step(name, m, args, upstream, [(t, b, getattr(t, 'g', None)) for t,b in zip(tensors, before)]))
-    m.forward, m.bwd = watched_forward, watched_bwd
-
-@contextmanager
-def _watched(model, watch):
-    "Have `watch(name, module)` replace `forward` and `bwd` of the layers of `model`, and put them back at the end"
-    modules = {name: m for name,m in model.named_modules().items() if not isinstance(m, Model)}
-    before = [dict(vars(m)) for m in modules.values()]
-    try:
-        for name,m in modules.items(): watch(name, m)
-        yield
-    finally:
-        for m,own in zip(modules.values(), before):
-            for k in ('forward', 'bwd'):
-                vars(m).pop(k, None)
-                if k in own: vars(m)[k] = own[k]
 
 class _Pass(NamedTuple):
     "A watched pass: `{name: tensor}`, `{name: .g}`, the steps backward, and what there is to complain of"
@@ -257,63 +206,94 @@ class _Pass(NamedTuple):
     steps:list
     notes:list
 
-def _by_hand(model, x, targ):
-    "Run a copy of `model` forward and backward, watched"
-    model, x, targ, steps, notes = _copy(model), _clone(x), targ if targ is None else _clone(targ), [], []
-    with _watched(model, lambda name,m: _watch(name, m, steps, notes)):
-        out = _call(model, x, targ)
-        out.g = _upstream(model, out)
-        named = _named(model, x)
-        try: model.backward()
+def _watch(root, steps, notes, way, m, run, *args):
+    "Run a `forward` or a `bwd`; note in `steps` what a `bwd` writes, and in `notes` what is changed in place"
+    name = label(root, m)
+    given = [t for _,a in named_args(m, args[way == 'bwd':]) for t in (a, getattr(a, 'g', None)) if isinstance(t, Tensor)] + m.params()
+    if way == 'bwd':
+        own = [getattr(a, 'g', None) for _,a in named_args(m, args[1:])]
+        given = [t for t in (args[0].g, *given) if not any(t is g for g in own)] # its own .g a bwd may change
+        tensors = {id(t): t for t in (*[a for _,a in named_args(m, args[1:])], *m.params()) if isinstance(t, Tensor)}.values()
+        before = [None if getattr(t, 'g', None) is None else t.g.clone() for t in tensors]
+        upstream = args[0].g
+    versions = [t._version for t in given]
+    try: out = run(*args)
+    except Problem: raise
+    except Exception as e: raise Problem(f'{name}: {way} raised {type(e).__name__}: {e}') from e
+    if [t._version for t in given] != versions:
+        notes.append(f'{name}: {way} changes in place what it was given; wanted a new tensor')
+    if way == 'bwd':
+        wrote = [(t, b, getattr(t, 'g', None)) for t,b in zip(tensors, before)]
+        steps.append(_Step(name, m, args[0], args[1:], upstream, wrote))
+    return out
+
+def _by_hand(module, inputs):
+    "Run a copy of `module` forward and backward, watched"
+    (module, inputs), steps, notes = _copy(module, inputs), [], []
+    with watching(partial(_watch, module, steps, notes)):
+        try: out = module(*inputs)
+        except (TypeError, RuntimeError) as e: raise Problem(str(e)) from e
+        out.g = _upstream(out)
+        named = _asked(module)
+        try: module.backward()
         except (Problem, RuntimeError, ValueError) as e: notes.append(str(e))
     return _Pass(named, {k: getattr(t, 'g', None) for k,t in named.items()}, steps, notes)
 
 # %% ../nbs/04_gradcheck.ipynb #0c2492ae
-def _by_autograd(model, x, targ, dtype=None):
-    "`{name: gradient}` by autograd through a copy of `model`, in `dtype`"
-    model, x, targ = _copy(model, dtype, True), _clone(x, dtype, True), targ if targ is None else _clone(targ, dtype)
+def _cut(way, m, run, *args):
+    "Run `forward` of a layer with its constants cut off from what made them"
+    if m.bwd is None: return run(*args)
+    asked = [t for _,t in asked_args(m, args)]
+    return run(*[a if any(a is t for t in asked) or not isinstance(a, Tensor) else a.detach() for a in args])
+
+def _by_autograd(module, inputs, dtype=None):
+    "`{name: gradient}` by autograd through a copy of `module`, in `dtype`; None where nothing depends on a tensor"
+    module, inputs = _copy(module, inputs, dtype, True)
     try:
-        out = _call(model, x, targ)
-        named = _named(model, x)
+        with watching(_cut): out = module(*inputs)
+        named = _asked(module)
         for t in named.values():
             if t.requires_grad: t.retain_grad()
-        if out.requires_grad: out.backward(_upstream(model, out))
+        if out.requires_grad: out.backward(_upstream(out))
     except RuntimeError as e: raise Problem(f'autograd cannot follow forward: {e}') from e
-    return {k: torch.zeros_like(t) if t.grad is None else t.grad for k,t in named.items()}
+    return {k: t.grad for k,t in named.items()}
 
 # %% ../nbs/04_gradcheck.ipynb #a1827426
-def _by_differences(model, x, targ):
+def _by_differences(module, inputs):
     "A function of a name and gradients: their relative errors, by how the loss changes along random directions"
-    f64, directions = torch.float64, 2 if x.numel() < 1_000_000 else 1
-    model, x, targ, upstream = _copy(model, f64), _clone(x, f64), targ if targ is None else _clone(targ, f64), []
-    added, params = {}, _params(model)
-    for name,m in model.named_modules().items():
-        def forward(*args, f=m.forward, key=f'{name}.out'): return f(*args) + added[key] if key in added else f(*args)
-        m.forward = forward
-    def loss(x):
+    (module, inputs), f64, upstream, added = _copy(module, inputs, torch.float64), torch.float64, [], {}
+    directions = 2 if sum(t.numel() for _,t in named_args(module, inputs) if isinstance(t, Tensor)) < 1_000_000 else 1
+    def loss():
         "The loss, and the sum of its terms' sizes"
-        out = _call(model, x, targ)
-        if not upstream: upstream.append(_upstream(model, out))
+        name = out_names(module)
+        def nudge(way, m, run, *args):
+            out = run(*args)
+            return out if m.bwd is None or (k := name(m)) not in added else out + added[k]
+        with watching(nudge): out = module(*inputs)
+        if not upstream: upstream.append(_upstream(out))
         return (out*upstream[0]).sum().item(), (out*upstream[0]).abs().sum().item()
-    def moved(name, v, eps):
-        "The loss with the tensor `name` moved by `eps` times `v`"
-        if name == 'x': return loss(x.add(v, alpha=eps))[0]
-        kept = params[name].clone() if name in params else None
-        if kept is None: added[name] = eps*v
-        else: params[name].add_(v, alpha=eps)
-        value,_ = loss(x)
-        if kept is None: del added[name]
-        else: params[name].copy_(kept)
-        return value
-    with torch.no_grad(): (first, size), (second, _) = loss(x), loss(x)
+    with torch.no_grad(): (first, size), (second, _) = loss(), loss()
     if not math.isfinite(first): raise Problem(f'the loss is {first} in float64; wanted a finite one')
     if first != second:
         raise Problem(f'forward is not deterministic: it gave {first:.6g} and then {second:.6g} for the same input')
+    made = {id(c.out) for c in module.tape}
+    own = {k: t for k,t in named_tensors(module).items() if id(t) not in made}
+    def moved(name, v, eps):
+        "The loss with the tensor `name` moved by `eps` times `v`"
+        if name not in own:
+            added[name] = eps*v
+            value,_ = loss()
+            del added[name]
+            return value
+        kept = own[name].clone()
+        own[name].add_(v, alpha=eps)
+        value,_ = loss()
+        own[name].copy_(kept)
+        return value
 
     @torch.no_grad()
     def errors(name, *grads, finer=1):
-        like = grads[-1]
-        t = x if name == 'x' else params.get(name)
+        like, t = grads[-1], own.get(name)
         scale = 1. if t is None else t.square().mean().sqrt().item() or 1.
         norm = torch.linalg.vector_norm(like, dtype=f64).item()*scale
         eps = (min(max(2e-10*size/norm, 1e-8), 1e-4) if norm else 1e-6)/finer
@@ -332,12 +312,12 @@ def _by_differences(model, x, targ):
 # %% ../nbs/04_gradcheck.ipynb #21161e7c
 def _local(step, upstream, turned=None):
     "`{id(tensor): gradient}` that `step` should write, by autograd; `turned` names a parameter to transpose"
-    twin = _copy(step.module, grad=True)
+    twin, args = _copy(step.module, step.args, grad=True)
     params = twin.named_params()
     if turned: params[turned].data = params[turned].data.t().clone()
-    args = [_clone(a, grad=True) if isinstance(a, Tensor) else a for a in step.args]
+    given = dict(asked_args(twin, args))
     out = twin(*[a.clone() if isinstance(a, Tensor) else a for a in args])
-    pairs = [(t, a) for t,a in zip(step.args, args) if isinstance(t, Tensor) and a.requires_grad]
+    pairs = [(t, given[k]) for k,t in asked_args(step.module, step.args)]
     pairs += [(t, params[k]) for k,t in step.module.named_params().items()]
     grads = torch.autograd.grad(out, [a for _,a in pairs], upstream.to(out.dtype), allow_unused=True)
     return {id(t): g for (t,_),g in reversed(list(zip(pairs, grads))) if g is not None}
@@ -347,6 +327,7 @@ def _suspects(step, t, e):
     u = step.upstream
     def local(*args): return _local(step, *args).get(id(t))
     yield 'the upstream gradient out.g is ignored', local(torch.ones_like(u))
+    if t.shape == u.shape and t.dtype == u.dtype: yield 'inp is used where out.g belongs', local(t.detach())
     if u.shape == e.shape and not _same(u, e):
         if _same(e, u*(e != 0)):
             yield 'mask missing: out.g is passed on unchanged', u
@@ -364,11 +345,11 @@ def _suspects(step, t, e):
     if u.ndim == 2: yield 'summed over the wrong axis', u.sum(1)
 
 def _written_wrong(done):
-    "Yield `(step, name, tensor, a, e, after)` where a module wrote `a`, and not `e`, given what it read; inner ones first"
-    guilty, names = [], {id(t): k for k,t in done.named.items()}
+    "Yield `(step, name, tensor, a, e, after)` where a layer wrote `a`, and not `e`, given what it read"
+    names = {id(t): k for k,t in done.named.items()}
     for step in done.steps:
-        inside, u = any(g.startswith(f'{step.name}.') or not step.name for g in guilty), step.upstream
-        if inside or u.shape != step.module.out.shape or not u.isfinite().all(): continue
+        u = step.upstream
+        if u.shape != step.out.shape or not u.isfinite().all(): continue
         wanted = _local(step, u)
         for t,before,after in step.wrote:
             e, k = wanted.get(id(t)), names.get(id(t))
@@ -376,7 +357,6 @@ def _written_wrong(done):
             added = before is not None and after is not None and after.shape == before.shape
             a = None if added and torch.equal(after, before) else after - before if added else after
             if _same(a, e) and a.dtype == e.dtype: continue
-            guilty.append(step.name)
             yield step, k, t, a, e, after if added else None
 
 def _faults(done, n):
@@ -385,7 +365,7 @@ def _faults(done, n):
     for step,k,t,a,e,after in _written_wrong(done):
         if _same(after, e): words = 'overwritten where it should add, so that another use of it is lost'
         else: words = (_name(a, e, n, _suspects(step, t, e)) or 'no known mistake explains it') + _worst(a, e)
-        found[k] = f'{_label(step.name, step.module)}: {words}'
+        found.setdefault(k, f'{step.name}: {words}')
     return found
 
 # %% ../nbs/04_gradcheck.ipynb #ea3e8c6b
@@ -395,11 +375,13 @@ def _moved(t, seed=2):
     noise = torch.randn(t.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return t.detach() + (0.01*(t.detach().double().square().mean().sqrt().item() or 1.)*noise).to(t)
 
-def _nearby(model, x):
-    "A copy of `model`, and of `x`, with everything moved a little"
-    near = _copy(model)
-    for i,p in enumerate(near.params()): p.copy_(_moved(p, 3+i))
-    return near, _moved(x)
+def _nearby(module, inputs):
+    "A copy of `module`, and of `inputs`, with parameters and inputs moved a little"
+    near, given = _copy(module, inputs)
+    tensors = {id(t): t for t in (*[t for _,t in asked_args(near, given)], *near.params())}.values()
+    with torch.no_grad():
+        for i,t in enumerate(tensors): t.copy_(_moved(t, 2+i))
+    return near, given
 
 _at_a_corner = 'at a corner of the function, where the derivative is a choice; right at points nearby'
 _hidden = ': does forward hide something, with detach or no_grad?'
@@ -411,12 +393,12 @@ def _beyond_corner(done, most=20):
         if a is None or a.shape != e.shape or _same(a, e): continue
         place = next((i for i,given in enumerate(step.args) if given is t), None)
         if place is None or not a.isfinite().all(): return True
-        module, u = _copy(step.module, torch.float64), step.upstream.double()
+        u = step.upstream.double()
         def local(entry, h):
-            args = [_clone(g, torch.float64) if isinstance(g, Tensor) else g for g in step.args]
-            args[place] = args[place].contiguous()
-            args[place].view(-1)[entry] += h
-            return (module.forward(*args)*u).sum().item()
+            module, args = _copy(step.module, step.args, torch.float64)
+            moved = args[place].contiguous()
+            moved.view(-1)[entry] += h
+            return (module.forward(*args[:place], moved, *args[place+1:])*u).sum().item()
         for entry in ((a - e).abs() > 1e-3*e.abs().max()).flatten().nonzero().flatten()[:most].tolist():
             h, here = 1e-6*max(1., t.abs().max().item()), local(entry, 0)
             up, down = (local(entry, h) - here)/h, (here - local(entry, -h))/h
@@ -440,51 +422,39 @@ def _refuse_nonfinite(name, t):
     where = (~t.isfinite()).nonzero()[0].tolist()
     raise ValueError(f'{name} is {t[tuple(where)].item()} at {where}; wanted finite numbers')
 
-def _refuse(model, x, targ):
-    "`ValueError` for what cannot be run forward and backward; `{name: tensor}` of what is given otherwise"
-    if not isinstance(model, Module):
-        raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
-    if isinstance(model, Model) and not model.layers: raise ValueError('a Model of no layers; wanted one at least')
-    if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
-    tensors = {name: t for name,t in {'x': x, 'targ': targ, **_params(model)}.items() if t is not None}
-    for name,t in tensors.items():
-        if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
-        if name != 'targ' and not t.is_floating_point():
-            raise ValueError(f'{name} of dtype {t.dtype}; wanted floating point')
-        if not t.numel(): raise ValueError(f'{name} of shape {tuple(t.shape)} is empty; wanted one entry at least')
-        if t.device != x.device: raise ValueError(f'{name} on {t.device} and x on {x.device}; wanted one device')
-    return tensors
-
 # %% ../nbs/04_gradcheck.ipynb #c529d763
-def check_grads(model:Module, # a Model, or a single layer
-                x:Tensor, # (n, ...) its input, floating point
-                targ:Tensor=None, # the target of a Model or a loss; None for any other layer
+def check_grads(layer:Module, # a layer, a composite or a Model
+                *inputs, # what it is called with: (x, targ) for a Model; floating-point tensors, but for its `constants`, are checked
                 rtol:float=None, # largest relative error against autograd; None: by dtype, as in test_grad
                 numeric:bool=True, # whether to measure differences of the loss too
                ) -> Report:
-    """Compare every gradient that `model` writes by hand with autograd's and with the loss; leave nothing changed
+    """Compare every gradient that `layer` writes by hand with autograd's and with the loss; leave nothing changed
 
-    `ValueError` for what cannot be checked: another object, no target, integers, numbers that are not finite."""
-    for name,t in _refuse(model, x, targ).items(): _refuse_nonfinite(name, t)
-    report = Report(type(model).__name__)
-    with torch.random.fork_rng([x.device] if x.device.type == 'cuda' else []), torch.enable_grad():
-        try: report.rows += _check(report.notes, model, x, targ, rtol, numeric)
+    `ValueError` for what cannot be checked: another object, other arguments than it takes, numbers that are not finite."""
+    refuse_inputs(layer, inputs)
+    for k,t in (*named_args(layer, inputs), *layer.named_params().items()):
+        if isinstance(t, Tensor): _refuse_nonfinite(k, t)
+    report, devices = Report(type(layer).__name__), {t.device for t in layer.params() if t.device.type == 'cuda'}
+    with torch.random.fork_rng([*devices]), torch.enable_grad():
+        try: report.rows += _check(report.notes, layer, inputs, rtol, numeric)
         except Problem as e: report.notes.append(str(e))
     return report
 
 # %% ../nbs/04_gradcheck.ipynb #3935ab17
-def _check(notes, model, x, targ, rtol, numeric):
+def _check(notes, layer, inputs, rtol, numeric):
     "The rows of `check_grads`; what is not a matter of one tensor goes to `notes`"
-    done = _by_hand(model, x, targ)
+    done = _by_hand(layer, inputs)
     notes += done.notes
-    named, grads = done.named, done.grads
     if any('forward changes in place' in note for note in notes): return
-    auto = _by_autograd(model, x, targ)
-    try: differences = _by_differences(model, x, targ)
+    found = _by_autograd(layer, inputs)
+    named = {k: t for k,t in done.named.items() if done.grads[k] is not None or found.get(k) is not None} # others are not used
+    grads, n = {k: done.grads[k] for k in named}, next((len(t) for t in done.named.values() if t.ndim), 1)
+    auto = {k: torch.zeros_like(t) if found.get(k) is None else found[k] for k,t in named.items()}
+    try: differences = _by_differences(layer, inputs)
     except RuntimeError: numeric = False # forward does not run in float64
     bound = {k: rtol or rtols[t.dtype] for k,t in named.items()}
     loose = {k: max(1e-3, 4*b) for k,b in bound.items()}
-    def error(g, a): return math.inf if g is None or g.dtype != a.dtype else rel_error(g, a)
+    def error(g, a): return math.inf if g is None or a is None or g.dtype != a.dtype else rel_error(g, a)
     errors = {k: error(g, auto[k]) for k,g in grads.items()}
     lost   = {k: differences(k, grads[k], auto[k]) if numeric else (None, None) for k in named}
     wrong  = {k for k in named if not errors[k] <= bound[k]}
@@ -494,24 +464,25 @@ def _check(notes, model, x, targ, rtol, numeric):
     disputed = {k for k in set(named) - wrong if off(k) and off(k, 0.1) and off(k, 10)}
     rounding, kinks, faults = set(), set(), {}
     if wrong or disputed:
-        low,high = (_by_autograd(model, x, targ, d) for d in (torch.float32, torch.float64))
+        low,high = (_by_autograd(layer, inputs, d) for d in (torch.float32, torch.float64))
         for k in wrong:
+            if high[k] is None: continue
             digits = rel_error(low[k].double(), high[k])/torch.finfo(torch.float32).eps
             if errors[k] <= min(10*digits*torch.finfo(named[k].dtype).eps, 0.1): rounding.add(k)
         coarse = {k for k in disputed if named[k].dtype != torch.float64}
-        rounding |= {k for k in coarse if (differences(k, high[k])[0] or 0) <= loose[k]}
+        rounding |= {k for k in coarse if high[k] is not None and (differences(k, high[k])[0] or 0) <= loose[k]}
     if (wrong | disputed) - rounding:
-        near, x_near = _nearby(model, x)
-        done_near, auto_near = _by_hand(near, x_near, targ), _by_autograd(near, x_near, targ)
+        near = _nearby(layer, inputs)
+        done_near, auto_near = _by_hand(*near), _by_autograd(*near)
         if not _beyond_corner(done):
             kinks |= {k for k in wrong - rounding if error(done_near.grads[k], auto_near[k]) <= bound[k]}
         if disputed - rounding:
-            differences_near = _by_differences(near, x_near, targ)
+            differences_near = _by_differences(*near)
             kinks |= {k for k in disputed - rounding if (differences_near(k, done_near.grads[k])[0] or 0) <= loose[k]}
         if wrong - rounding - kinks and not any('in place' in note for note in notes):
-            faults = _faults(done, len(x))
-            if any('no known' in words for words in faults.values()): faults |= _faults(done_near, len(x))
-    culprit = _culprits(done, faults)
+            faults = _faults(done, n)
+            if any('no known' in words for words in faults.values()): faults |= _faults(done_near, n)
+    culprit, start = _culprits(done, faults), _start if done.steps and done.steps[0].out.numel() == 1 else 1
     for k,t in named.items():
         g, verdict, diagnosis = grads[k], 'right', ''
         if k in kinks: verdict, diagnosis = 'kink', _at_a_corner
@@ -521,18 +492,18 @@ def _check(notes, model, x, targ, rtol, numeric):
             diagnosis = f'the loss agrees, but autograd does not{_hidden}'
         elif k in wrong:
             verdict, diagnosis = 'WRONG', faults.get(k) or culprit.get(k)
-            if not diagnosis: diagnosis = 'see below' if notes else diagnose(g, auto[k], len(x))
-        largest = None if g is None or not g.numel() else g.abs().max().item()/(_start if isinstance(model, Model) else 1)
+            if not diagnosis: diagnosis = 'see below' if notes else diagnose(g, auto[k], n)
+        largest = None if g is None or not g.numel() else g.abs().max().item()/start
         yield Row(k, tuple(t.shape), t.dtype, largest, errors[k], lost[k][0], verdict, diagnosis)
 
 # %% ../nbs/04b_functions.ipynb #fb166763
 import statistics, sys, time
 from fastcore.script import call_parse
 from . import __version__
-from .backward import forward_and_backward
 from .data import load_mnist
 from .forward import init_params, lin, mse, relu
-from .layers import Lin, Mse, Relu
+from .layers import Lin, Model, Mse, Relu
+from .ranks import pieces
 
 # %% ../nbs/04b_functions.ipynb #d4654d8b
 def check_function(fn, # a callable of tensors that returns a tensor or several
@@ -700,16 +671,21 @@ def fastgroundup_check(seed:int=42, # seed of the weights
     print(report, '\n')
 
     leaves = [t.clone().requires_grad_() for t in (x, w1, b1, w2, b2)]
-    def by_hand(): forward_and_backward(x, y, w1, b1, w2, b2)
+    def by_hand(): pieces(model, x, y, 4096)
     def by_autograd():
         for t in leaves: t.grad = None
         x,w1,b1,w2,b2 = leaves
         mse(lin(relu(lin(x, w1, b1)), w2, b2), y).backward()
-    try: by_hand()
-    except Exception: return 1
-    wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
-    times = [(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)]
-    hand,auto = (statistics.median(t)*1e3 for t in zip(*times))
-    print(f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x and the parameters: '
-          f'{hand/auto:.2f} of its time (medians of 7, in turn)')
+    if report.ok: print(_compared(*_times(by_hand, by_autograd, torch.cuda.synchronize if device != 'cpu' else lambda: None)))
     return 0 if report.ok else 1
+
+def _times(by_hand, by_autograd, wait):
+    "Seconds of each, in turn"
+    by_hand(), by_autograd()
+    return zip(*[(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)])
+
+def _compared(by_hand, by_autograd):
+    "Two lists of seconds, compared in words"
+    hand,auto = (statistics.median(t)*1e3 for t in (by_hand, by_autograd))
+    return (f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x and the parameters: '
+            f'{hand/auto:.2f} of its time (medians of 7, in turn)')

@@ -8,8 +8,8 @@ __all__ = ['ops', 'Sym', 'Claim', 'Proof', 'prove']
 # %% ../nbs/05_prove.ipynb #79abb3eb
 import copy, functools, math, random
 from typing import NamedTuple
-from torch import Size, Tensor, dtype, float64
-from .layers import Model, Module
+from torch import Size, Tensor, dtype, float64, strided
+from .tape import Module, asked_args, named_args, named_tensors, out_names, refuse_inputs, watching
 
 # %% ../nbs/05_prove.ipynb #803107d7
 @functools.cache
@@ -114,7 +114,8 @@ _unknown = "Sym does not know torch's {name}; add it to fastgroundup.prove.ops: 
 
 class Sym:
     "A tensor of sympy expressions, which answers to the torch operations in `ops`"
-    dtype, _version, requires_grad = float64, 0, False
+    __class__ = property(lambda self: Tensor) # to `isinstance` it is one
+    dtype, layout, device, grad_fn, _version, requires_grad = float64, strided, 'symbols', None, 0, False
 
     def __init__(self, entries): # an array, list or number of sympy expressions
         import numpy
@@ -128,6 +129,9 @@ class Sym:
     def T(self): return self.t()
     def size(self, dim=None): return self.shape if dim is None else self.shape[dim]
     def numel(self): return self.entries.size
+    def untyped_storage(self): return self
+    def storage_offset(self): return 0
+    _cdata = property(id)
     def is_floating_point(self): return True
     def __len__(self): return len(self.entries)
     def __bool__(self): raise NotImplementedError('a Sym is neither true nor false; wanted torch.where, or a mask')
@@ -151,7 +155,7 @@ class Sym:
 
 def _array(v):
     "What `ops` are given for `v`: an array of expressions for a tensor, an exact number for a number"
-    if isinstance(v, Sym): return v.entries
+    if type(v) is Sym: return v.entries
     if isinstance(v, Tensor): return Sym([_exact(e) for e in v.flatten().tolist()]).entries.reshape(tuple(v.shape))
     return _exact(v) if isinstance(v, (float, bool)) else v
 
@@ -270,50 +274,47 @@ def _claim(name, derivative, g):
     return Claim(name, shape, 'REFUTED' if found else 'not shown', derivative, g.entries, found)
 
 # %% ../nbs/05_prove.ipynb #159b863f
-def prove(model:Module, # a Model, or a single layer
-          x:Tensor, # its input; only the shape counts
-          targ:Tensor=None, # the target of a Model or a loss; only the shape counts
+def prove(layer:Module, # a layer, a composite or a Model
+          *inputs, # what it is called with: (x, targ) for a Model; of floating-point tensors only the shapes count
          ) -> Proof:
-    """Run `model` on symbols, and show that every `.g` it writes is the derivative of its loss
+    """Run `layer` on symbols, and show that every `.g` it writes is the derivative of its loss
 
-    `ValueError` for another kind of object, no target, or shapes that need more than 50 symbols."""
-    if not isinstance(model, Module):
-        raise ValueError(f'a {type(model).__name__}; wanted a Model with (x, targ) or a Module with (x,)')
-    if isinstance(model, Model) and targ is None: raise ValueError('a Model and no target; wanted (model, x, targ)')
-    for name,t in (('x', x), ('targ', targ)):
-        if t is None: continue
-        if not isinstance(t, Tensor): raise ValueError(f'{name} is a {type(t).__name__}; wanted a tensor')
-        if not t.numel() or name == 'x' and not t.is_floating_point():
-            raise ValueError(f'{name} of shape {tuple(t.shape)} and dtype {t.dtype}; '
-                             'wanted floating point, one entry at least')
-    given = {'x': x, 'y': targ} | {f'self.{k}' if k in 'xy' else k: p for k,p in model.named_params().items()}
-    sizes = {name: tuple(t.shape) for name,t in given.items() if t is not None}
+    `ValueError` for another kind of object, other arguments than it takes, shapes that need more than 50 symbols."""
+    refuse_inputs(layer, inputs)
+    given = dict(named_args(layer, inputs))
+    for k,t in given.items():
+        if isinstance(t, Tensor) and not t.is_floating_point(): raise ValueError(f'{k} of dtype {t.dtype}; wanted floating point')
+    given |= {f'self.{k}' if k in given else k: p for k,p in layer.named_params().items()}
+    given = {k: t for k,t in given.items() if isinstance(t, Tensor)}
+    sizes = {k: tuple(t.shape) for k,t in given.items()}
     count = sum(math.prod(s) for s in sizes.values())
     if count > 50:
         raise ValueError(f'{count} symbols for {", ".join(f"{n} {s}" for n,s in sizes.items())}; wanted at most 50, '
                          'such as 2 rows, 3 inputs and 2 hidden units')
-    symbols, memo, taken = {}, {}, {'u', 'a'}
-    for name,t in given.items():
-        if t is None: continue
-        if id(t) in memo and name not in ('x', 'y'): continue
-        memo[id(t)] = symbols[name] = _symbols(_letter(name, taken), t.shape)
-    symbolic = copy.deepcopy(model, {id(t): memo[id(t)] for t in model.params()})
+    memo, taken = {}, {'u', 'a'}
+    for k,t in given.items():
+        if id(t) not in memo: memo[id(t)] = _symbols(_letter(k, taken), t.shape)
+    symbolic, symbols = copy.deepcopy(layer, dict(memo)), copy.deepcopy(inputs, dict(memo))
     def total(out): return (out*u).sum().entries.item()
 
-    out = symbolic(*(symbols[k] for k in ('x', 'y') if k in symbols))
+    out = symbolic(*symbols)
     u = out.g = _symbols('u', out.shape)
-    loss = total(out)
-    problem = ''
+    loss, problem = total(out), ''
     try: symbolic.backward()
     except Exception as e: problem = f'{type(e).__name__}: {e}'
 
-    derivatives = {name: (s, _each(lambda e: loss.diff(e))(s.entries)) for name,s in symbols.items() if name != 'y'}
-    for i,l in enumerate(symbolic.layers if isinstance(model, Model) else ()):
-        a = h = _symbols('a', l.out.shape)
-        for m in symbolic.layers[i+1:]: h = m.forward(h)
-        rest = total(symbolic.loss.forward(h, symbols['y']))
-        meant = dict(zip(a.entries.flatten(), l.out.entries.flatten()))
-        derivatives[f'layers.{i}.out'] = l.out, _each(lambda e: rest.diff(e).subs(meant, simultaneous=True))(a.entries)
-    proof = Proof(type(model).__name__, loss, bool(loss.atoms(_switch())), problem)
-    proof.rows += [_claim(name, d, getattr(t, 'g', None)) for name,(t,d) in derivatives.items()]
+    made, named = {id(c.out) for c in symbolic.tape}, named_tensors(symbolic)
+    constants = {id(t) for _,t in named_args(symbolic, symbols)} - {id(t) for _,t in asked_args(symbolic, symbols)}
+    derivatives = {k: (t, _each(lambda e: loss.diff(e))(t.entries)) for k,t in named.items() if id(t) not in made | constants}
+    for k,t in named.items():
+        if id(t) not in made or t is out: continue
+        a, name = _symbols('a', t.shape), out_names(symbolic)
+        def instead(way, m, f, *args): # what follows from symbols of its own where the layer gave t
+            result = f(*args)
+            return a if m.bwd is not None and name(m) == k else result
+        with watching(instead): rest = total(symbolic(*symbols))
+        meant = dict(zip(a.entries.flatten(), t.entries.flatten()))
+        derivatives[k] = t, _each(lambda e: rest.diff(e).subs(meant, simultaneous=True))(a.entries)
+    proof = Proof(type(layer).__name__, loss, bool(loss.atoms(_switch())), problem)
+    proof.rows += [_claim(k, d, getattr(t, 'g', None)) for k,(t,d) in derivatives.items()]
     return proof

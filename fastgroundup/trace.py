@@ -6,17 +6,15 @@
 __all__ = ['Stats', 'Entry', 'Step', 'Ledger', 'trace', 'draw', 'film_strip', 'draw_histograms']
 
 # %% ../nbs/06_trace.ipynb #2ce98325
-import inspect, math, textwrap, time, weakref
-from functools import partial
+import math, textwrap, time, weakref
 from html import escape
 from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from .backward import zero_grad
-from .gradcheck import _call, _html_table, _label, _params, _refuse, _text_table, _upstream, _watched
-from .layers import Model, Module, _flat
+from .gradcheck import _html_table, _text_table, _upstream
+from .tape import Module, _thread, label, named_args, out_names, refuse_inputs, watching
 
 # %% ../nbs/06_trace.ipynb #020e6faf
 _signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
@@ -44,6 +42,8 @@ def _turned(e):
     "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
     if e.op == '.T': return e.args[0]
     if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
+    if e.op == '+' and e.args[0].op == '@' and getattr(e.args[1], 'op', '') == 'unsqueeze' and e.args[1].args[1] == 1:
+        return _expr('+', _turned(e.args[0]), e.args[1].args[0]) # what is added to each column is added to each row
     return _expr('.T', e)
 
 def _applied(op, args, kwargs, given, result):
@@ -223,15 +223,16 @@ class Entry(NamedTuple):
     values:tuple=() # the entries themselves, where there are at most four
 
 class Step(NamedTuple):
-    "A `forward` or a `bwd` of a layer"
-    number:int # from 1, in the order in which they began
+    "A `forward` of a layer that has a `bwd`, or its `bwd`; what a composite does is what the layers in it do"
+    number:int # from 1, in order
     direction:str # 'forward' or 'backward'
     layer:str # such as `layers.0` or `loss`; '' for a layer by itself
+    out:str # name of the output of this call, such as `layers.0.out`
     kind:str # name of its class
     reads:tuple # entries: the arguments of forward, the gradients that bwd read
     writes:tuple # entries: what forward returned, the gradients that bwd wrote
-    ms:float # milliseconds, without those of steps inside it
-    kept:int # bytes it made that were still there when it ended, those of steps inside it included
+    ms:float # milliseconds
+    kept:int # bytes it made that were still there when it ended
     temporary:int # bytes of the largest result it made and let go of
     temporary_shape:tuple # and its shape
     warnings:tuple=() # (kind, words) of what looks wrong in it
@@ -357,25 +358,16 @@ def _warn_temporary(ops, alive):
                             f'; {instead} is its sum without it'*bool(instead))
 
 # %% ../nbs/06_trace.ipynb #eedfbaa4
-def _arguments(m, args):
-    "`{name: argument}` by the names that `m.forward` has for them"
-    _, *params = inspect.signature(type(m).forward).parameters.values()
-    names = [p.name for p in params if p.kind == p.POSITIONAL_OR_KEYWORD]
-    named = [(names[i] if i < len(names) else f'inputs[{i}]', a) for i,a in enumerate(args)]
-    return {k: t for name,a in named for k,t in _flat(name, a)}
-
 class _Running:
-    "A step while it runs: what it was given, under the names that its module has for them"
-    def __init__(self, number, direction, layer, m, args):
-        self.number, self.direction, self.layer, self.m = number, direction, layer, m
-        self.back = direction == 'backward'
-        self.inputs = _arguments(m, args[self.back:])
+    "A step while it runs: what it was given, under the names that its layer has for them"
+    def __init__(self, back, m, args):
+        self.back, self.inputs = back, dict(named_args(m, args[back:]))
         local = self.inputs | {f'self.{k}' if k in self.inputs else k: p for k,p in m.named_params().items()}
-        if self.back: local |= {'out': args[0]} | {f'{k}.out': i.out for k,i in m.named_modules().items() if k}
+        if back: local |= {'out': args[0]}
         self.local = {k: t for k,t in local.items() if isinstance(t, Tensor)}
-        self.ops, self.lost, self.before, self.early = _Ops(self.local), 0., {}, []
+        self.ops, self.before = _Ops(self.local), {}
         for k,t in reversed(self.local.items()):
-            if self.back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
+            if back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
 
     def wrote(self):
         "`(local name, tensor, how, expression)` of the gradients that are not as they were"
@@ -387,137 +379,136 @@ class _Running:
             yield k, t, ('written' if k not in self.before else 'added to' if f'{k}.g' in e.names else 'overwritten'), e
 
     def found(self, k, t):
-        "The gradient of `t`, which is called `k` here, is there now, and what follows is told from it"
+        "The gradient of `t`, which is called `k` here, is there already, and what follows is told from it"
         others = [a for a in self.local.values() if a is not t]
         if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
         self.ops.call(t.g, f'{k}.g')
         self.before[k] = weakref.ref(t.g), t.g._version
 
-    def pause(self):
-        "A step inside this one begins: keep what this one has written so far"
-        for k,t,how,e in list(self.wrote()):
-            self.early.append((k, t, how, e))
-            self.found(k, t)
-
 class _Tracer:
-    "Watches one pass of `model`, and keeps its ledger"
-    def __init__(self, model, x, targ):
-        self.ledger, self.modules = Ledger(type(model).__name__), model.named_modules()
-        self.names = {id(p): k for k,p in reversed(_params(model).items())} | {id(targ): 'targ', id(x): 'x'}
-        self.running, self.stats, self.first, self.gpu, self.error = [], {}, {}, x.is_cuda, (None, '')
-
-    def watch(self, layer, m):
-        m.forward, m.bwd = (partial(self.step, direction, layer, m, f)
-                            for direction,f in (('forward', m.forward), ('backward', m.bwd)))
+    "Watches one pass of `root`, and keeps its ledger"
+    def __init__(self, root, inputs):
+        self.ledger, self.root, self.out_name = Ledger(type(root).__name__), root, out_names(root)
+        given = dict(named_args(root, inputs))
+        self.names = {id(p): f'self.{k}' if k in given else k for k,p in reversed(root.named_params().items())}
+        self.names |= {id(t): k for k,t in reversed(given.items()) if isinstance(t, Tensor)}
+        self.ends = {k for k,t in given.items() if isinstance(t, Tensor) and k not in root.constants}
+        self.outs, self.tape, self.inside = [], None, False # names of the outputs on the tape so far
+        self.gpu = any(t.is_cuda for t in given.values() if isinstance(t, Tensor))
+        self.stats, self.first, self.error = {}, {}, (None, '')
 
     def clock(self):
         if self.gpu: torch.cuda.synchronize()
         return time.perf_counter()
 
-    def step(self, direction, layer, m, f, *args):
+    def know_outputs(self, tape):
+        "What the layers made, by the names of their calls"
+        self.names |= {id(c.out): k for c,k in zip(tape, self.outs)}
+
+    def step(self, way, m, f, *args):
         "Run `f`, which is `forward` or `bwd` of `m`, and write down what it did"
-        if self.running: self.running[-1].pause()
-        run = _Running(len(self.ledger.rows) + 1, direction, layer, m, args)
-        self.ledger.rows.append(None)
-        self.running.append(run)
+        if m.bwd is None and self.tape is None: self.tape = _thread.here.tape
+        if m.bwd is None or self.inside: return f(*args)
+        self.know_outputs(self.tape or ())
+        back, rows = way == 'bwd', self.ledger.rows
+        out = self.names[id(args[0])] if back else self.out_name(m)
+        run, self.inside = _Running(back, m, args), True
         start = self.clock()
         try:
             with run.ops: result = f(*args)
         except Exception as e:
-            where = f'step {run.number}, {direction} of {_label(layer, m)}'
+            where = f'step {len(rows) + 1}, {"backward" if back else "forward"} of {label(self.root, m)}'
             if self.error[0] is not e: self.error = e, f'{where}, raised {type(e).__name__}: {e}'
             raise
-        finally: self.running.pop()
-        ended = self.clock()
-        if direction == 'backward' or isinstance(result, Tensor): # else Module has something to say
-            with _disable_current_modes(): self.write(run, result, 1e3*(ended - start - run.lost))
-        if self.running: self.running[-1].lost += time.perf_counter() - start
+        finally: self.inside = False
+        ms = 1e3*(self.clock() - start)
+        if not back: self.outs.append(out)
+        if back or isinstance(result, Tensor): # else Module has something to say
+            with _disable_current_modes(): rows.append(self.row(len(rows) + 1, run, m, out, result, ms))
         return result
 
-    def name(self, k, run):
-        "What the ledger calls the tensor that the module of `run` calls `k`"
-        t = run.local[k]
-        outs = (f'{name}.out'.lstrip('.') for name,m in self.modules.items() if m.out is t)
-        return next(outs, self.names.get(id(t), f'{run.layer}.{k}'.lstrip('.')))
+    def name(self, k, run, layer):
+        "What the ledger calls the tensor that the layer of `run` calls `k`"
+        return self.names.get(id(run.local[k]), f'{layer}.{k}'.lstrip('.'))
 
     def entry(self, name, t, how, formula=''):
-        stats = _stats(t, how != 'read') if how != 'read' or name == 'x' else None
+        stats = _stats(t, how != 'read') if how != 'read' or name in self.ends else None
         if stats: self.stats[name] = stats
         return Entry(name, tuple(t.shape), how, stats, formula, tuple(t.flatten().tolist()) if t.numel() <= 4 else ())
 
-    def write(self, run, result, ms):
-        "Put the row of `run` into the ledger, and what is worth a warning"
-        ops, local = run.ops, run.local
+    def row(self, number, run, m, out, result, ms):
+        "The row of `run`, with what is worth a warning"
+        ops, local, layer = run.ops, run.local, out.rsplit('out', 1)[0].rstrip('.')
+        def name(k): return self.name(k, run, layer)
         if run.back:
-            wrote = run.early + list(run.wrote())
+            wrote = list(run.wrote())
             read = ops.read.union(*(e.names for *_,e in wrote)) - {f'{k}.g' for k,_,how,_ in wrote if how == 'added to'}
-            was_read = [(f'{self.name(k, run)}.g', t.g) for k,t in local.items() if f'{k}.g' in read]
-            reads  = [(self.entry(name, g, 'read'), g) for name,g in was_read]
-            writes = [(self.entry(f'{self.name(k, run)}.g', t.g, how, _text(e)), t.g) for k,t,how,e in wrote]
-            for around in self.running:
-                for k,a in around.local.items():
-                    if any(a is t for _,t,*_ in wrote): around.found(k, a)
+            reads  = [(self.entry(f'{name(k)}.g', t.g, 'read'), t.g) for k,t in local.items() if f'{k}.g' in read]
+            writes = [(self.entry(f'{name(k)}.g', t.g, how, _text(e)), t.g) for k,t,how,e in wrote]
         else:
-            reads  = [(self.entry(self.name(k, run), t, 'read'), t) for k,t in local.items() if k in run.inputs]
-            writes = [(self.entry(f'{run.layer}.out'.lstrip('.'), result, 'made', _text(ops.expr(result))), result)]
+            reads  = [(self.entry(name(k), t, 'read'), t) for k,t in local.items() if k in run.inputs]
+            writes = [(self.entry(out, result, 'made', _text(ops.expr(result))), result)]
         alive = {made.storage.cdata: made.nbytes for made in ops.made if not made.storage.expired()}
         gone  = [(made.nbytes, made.shape) for made in ops.made if made.storage.cdata not in alive]
-        passed_on = ['out'] if not run.back else [f'{self.name(k, run)}.g' for k in run.inputs if k in local]
-        made = next((w for w in writes if not run.back or w[0].name in passed_on), None)
-        given = {self.name(k, run): t for k,t in local.items()}
+        passed_on = [out] if not run.back else [f'{name(k)}.g' for k in run.inputs if k in local]
+        made = next((w for w in writes if w[0].name in passed_on), None)
+        given = {name(k): t for k,t in local.items()}
         warnings = [w for e,t in (*reads, *writes) for w in _warn_entry(e, t, given)]
         warnings += _warn_temporary(ops, alive)
+        direction = 'backward' if run.back else 'forward'
         if made and reads:
-            first = self.first.setdefault(run.direction, 'x' if not run.back else made[0].name)
-            warnings += _warn_step(reads[0][0], *made, self.stats, first, run.m)
+            first = self.first.setdefault(direction, reads[0][0].name if not run.back else made[0].name)
+            warnings += _warn_step(reads[0][0], *made, self.stats, first, m)
         reads, writes = (tuple(e for e,_ in entries) for entries in (reads, writes))
-        step = run.number, run.direction, run.layer, type(run.m).__name__, reads, writes, ms
         memory = sum(alive.values()), *max(gone, default=(0, ()))
-        self.ledger.rows[run.number-1] = Step(*step, *memory, tuple(warnings))
+        return Step(number, direction, layer, out, type(m).__name__, reads, writes, ms, *memory, tuple(warnings))
 
 # %% ../nbs/06_trace.ipynb #0902a9a1
-def trace(model:Module, # a Model, or a single layer
-          x:Tensor, # (n, ...) its input, floating point
-          targ:Tensor=None, # the target of a Model or a loss; None for any other layer
+def trace(layer:Module, # a layer, a composite or a Model
+          *inputs, # what it is called with: (x, targ) for a Model
          ) -> Ledger:
-    """Run one pass of `model`, forward and backward, and tell each step of it; the gradients stay, as after any pass
+    """Run one pass of `layer`, forward and backward, and tell each step of it; the gradients stay, as after any pass
 
     `ValueError` for what cannot be run, as in `check_grads`; what goes wrong on the way is told in the ledger's
     `error`."""
-    _refuse(model, x, targ)
-    tracer = _Tracer(model, x, targ)
+    refuse_inputs(layer, inputs)
+    tracer = _Tracer(layer, inputs)
     with _Ops({}): torch.empty(0).add(1) # what torch imports at its first watched operation is not part of a step
     try:
-        with _watched(model, tracer.watch):
-            out = _call(model, x, targ)
-            if not isinstance(model, Model): out.g = _upstream(model, out)
-            model.backward()
-    except BaseException as e:
-        tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
-        for m in tracer.modules.values():
-            for k in ('args', 'out', '_versions'): vars(m).pop(k, None)
-        zero_grad(x, *model.params())
-        if not isinstance(e, Exception): raise
-    tracer.ledger.rows = [r for r in tracer.ledger.rows if r]
+        with watching(tracer.step):
+            out = layer(*inputs)
+            tracer.know_outputs(layer.tape)
+            if out.numel() != 1: out.g = _upstream(out)
+            layer.backward()
+    except Exception as e: tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
     return tracer.ledger
 
 # %% ../nbs/06b_draw.ipynb #d9ec8f0c
 import re, textwrap
 from .forward import draw_chain
+from .tape import named_tensors
 
 # %% ../nbs/06b_draw.ipynb #40d5b042
-def _outside(rows, direction):
-    "The rows of a direction that are not of a layer inside another"
-    names = {r.layer for r in rows}
-    def inside(r): return any(r.layer.startswith(f'{n}.') or not n and r.layer for n in names)
-    return [r for r in rows if r.direction == direction and not inside(r)]
+def _children(module):
+    "`{name: module}` of what stands in `module` itself, and not in another module in it"
+    named = [k for k in module.named_modules() if k]
+    return [k for k in named if not any(k.startswith(f'{o}.') for o in named)]
 
-def _wrote(ledger, row):
-    "`{name: formulas}` of the gradients that the layer of `row`, and those inside it, wrote"
-    own, found = f'{row.layer}.'.lstrip('.'), {}
-    inside = [r for r in ledger.rows if r.direction == 'backward' and r.layer != row.layer and r.layer.startswith(own)]
-    for r in (*inside, *(r for r in ledger.rows if r.direction == 'backward' and r.layer == row.layer)):
-        whose = f'{r.layer.removeprefix(own)}: '*(r.layer != row.layer)
+def _in_groups(ledger, root):
+    "`(name, forward rows, backward rows)` of each call of a layer, or of a composite that stands in `root`, in order"
+    children, groups, back = _children(root), [], {r.out: r for r in ledger.rows if r.direction == 'backward'}
+    for r in (r for r in ledger.rows if r.direction == 'forward'):
+        name = next((k for k in children if r.layer == k or r.layer.startswith(f'{k}.')), r.layer)
+        if not groups or groups[-1][0] != name or r.layer == name: groups.append((name, [], []))
+        groups[-1][1].append(r)
+        groups[-1][2].extend([back[r.out]] if r.out in back else [])
+    return groups
+
+def _formulas(name, rows):
+    "`{gradient: [formula]}` of what `rows` wrote, the last first, those of layers inside the composite `name` with their names"
+    found = {}
+    for r in reversed(rows):
+        whose = f'{r.layer.removeprefix(f"{name}.")}: '*(r.layer != name)
         for e in r.writes: found.setdefault(e.name, []).append(whose + e.formula)
     return found
 
@@ -530,67 +521,67 @@ def _words(formula, width):
 
 def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
 
-def _passed(model, x, targ):
+def _passed(layer, inputs):
     "The ledger of a pass that is to be drawn; `ValueError` where it did not come to an end"
-    ledger = trace(model, x, targ)
+    ledger = trace(layer, *inputs)
     if ledger.error: raise ValueError(f'nothing to draw, as the pass did not end: {ledger.error}')
     return ledger
 
 # %% ../nbs/06b_draw.ipynb #eb2987ae
-def draw(model:Module, # a Model, or a single layer
-         x:Tensor, # (n, ...) its input, floating point
-         targ:Tensor=None, # the target of a Model or a loss; None for any other layer
-         most:int=12, # layers to draw; of a model that has more, the first and the last
+def draw(layer:Module, # a layer, a composite or a Model
+         *inputs, # what it is called with: (x, targ) for a Model
+         most:int=12, # layers to draw; of a network that has more, the first and the last
         ): # matplotlib Figure
-    """Run one pass of `model` and draw it: tensors, layers and parameters, and on the way back what each step writes
+    """Run one pass of `layer` and draw it: tensors, layers and parameters, and on the way back what each step writes
 
     Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 2."""
     if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
-    ledger, modules = _passed(model, x, targ), model.named_modules()
-    names = {id(p): k for k,p in reversed(_params(model).items())}
-    steps, tensors, ops, back, grads = _outside(ledger.rows, 'forward'), [], [], [], []
-    def tensor(e): return e.name.replace('.out', '\n.out'), '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
-    for r in steps:
-        wrote = {k: '\n'.join(_words(f, 24) for f in formulas) for k,formulas in _wrote(ledger, r).items()}
-        params = modules[r.layer].named_params()
-        tensors.append(tensor(r.reads[0]))
-        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in r.reads[1:]]
+    ledger, modules = _passed(layer, inputs), layer.named_modules()
+    names = {id(p): k for k,p in reversed(named_tensors(layer).items())}
+    groups, tensors, ops, back, grads = _in_groups(ledger, layer), [], [], [], []
+    def tensor(e): return re.sub(r'\.out(?=$|\[)', '\n.out', e.name), '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
+    for i,(name,forward,backward) in enumerate(groups):
+        wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
+        first, params = forward[0].reads, modules[name].named_params()
+        tensors.append(tensor(first[0]) if first else ('', ''))
+        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in first[1:]*(len(forward) == 1)]
         if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
-        ops.append((_short(r.kind), [f'{_short(name)}\n{shape}' for name,shape in given]))
-        back.append(f'{len(steps)-len(back)}.  ' + wrote.get(f'{r.reads[0].name}.g', 'nothing'))
+        kind = type(modules[name]).__name__
+        ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
+        back.append(f'{len(groups)-i}.  ' + (wrote.get(f'{first[0].name}.g', 'nothing') if first else 'nothing'))
         grads.append('\n'.join(f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()))
-    tensors.append(tensor(steps[-1].writes[0]))
-    if len(steps) > most:
-        first, last = most - most//2, len(steps) - most//2
+    tensors.append(tensor(groups[-1][1][-1].writes[0]))
+    if len(groups) > most:
+        first, last = most - most//2, len(groups) - most//2
         ops[first:last], back[first:last], grads[first:last] = [('…', [])], [f'… {last-first} layers not drawn'], ['']
         del tensors[first+1:last]
     return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/4)), width=1.7)
 
 # %% ../nbs/06b_draw.ipynb #15384820
-def film_strip(model:Module, # a Model, or a single layer
-               x:Tensor, # (n, ...) its input, floating point
-               targ:Tensor=None, # the target of a Model or a loss; None for any other layer
-               most:int=12, # frames; of a model that has more steps, those nearest to the loss
+def film_strip(layer:Module, # a layer, a composite or a Model
+               *inputs, # what it is called with: (x, targ) for a Model
+               most:int=12, # frames; of a network that has more steps, those nearest to the loss
               ): # matplotlib Figure
-    """Run one pass of `model` and draw a frame for each step of its way back: what has a gradient, what has just got it
+    """Run one pass of `layer` and draw a frame for each step of its way back: what has a gradient, what has just got it
 
     Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 1."""
     import matplotlib.pyplot as plt
     if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
-    ledger = _passed(model, x, targ)
-    forward, backward = (_outside(ledger.rows, d) for d in ('forward', 'backward'))
+    ledger = _passed(layer, inputs)
+    forward, backward = ([r for r in ledger.rows if r.direction == d] for d in ('forward', 'backward'))
+    written = {r.out: [e.name for e in r.writes] for r in backward}
     backward, steps = backward[:most], len(backward)
     forward = forward[-most:] # the layers of these frames
     chain = [f'{e.name}.g' for e in (forward[0].reads[0], *(r.writes[0] for r in forward))]
     places = {name: (i, 0) for i,name in enumerate(chain)}
     for i,r in enumerate(forward):
-        own = [name for name in _wrote(ledger, r) if name not in chain and '.out.g' not in name]
+        own = [name for name in written.get(r.out, ()) if name not in chain and name not in places and '.out' not in name]
         places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
     done = {chain[-1]}
     size = 7, 0.95*len(backward) + 0.3
     fig,axes = plt.subplots(len(backward), 1, figsize=size, squeeze=False, layout='constrained')
     for k,(r,ax) in enumerate(zip(backward, axes[:,0])):
-        new = [name for name in _wrote(ledger, r) if name in places]
+        new = [name for name in written[r.out] if name in places]
         ax.plot([0, len(chain)-1], [0, 0], color='0.6', lw=1, zorder=1)
         for name,(at,y) in places.items():
             if y: ax.plot([at, math.floor(at) + 0.5], [y, 0], color='0.6', lw=1, zorder=1)
@@ -611,9 +602,8 @@ def film_strip(model:Module, # a Model, or a single layer
     return fig
 
 # %% ../nbs/06b_draw.ipynb #27c74f5f
-def draw_histograms(models, # a Model, or {name: Model} to draw side by side
-                    x:Tensor, # (n, ...) the input, floating point
-                    targ:Tensor, # the target
+def draw_histograms(models, # a Model or another composite, or {name: Model} to draw side by side
+                    *inputs, # what each is called with: (x, targ) for a Model
                    ): # matplotlib Figure
     """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
 
@@ -621,19 +611,20 @@ def draw_histograms(models, # a Model, or {name: Model} to draw side by side
     import matplotlib.pyplot as plt
     if not isinstance(models, dict): models = {type(models).__name__: models}
     if not models: raise ValueError('no models; wanted one at least')
-    for name,model in models.items():
-        if not isinstance(model, Model): raise ValueError(f'{name}: a {type(model).__name__}; wanted a Model')
-    found = [] # (row, column, how far down, label, logarithms of sizes, what to say of zeros)
-    for column,model in enumerate(models.values()):
-        _passed(model, x, targ)
-        for i,l in enumerate(model.layers):
-            for row,t in enumerate((l.out, l.out.g)):
+    found, depth = [], [] # (row, column, how far down, label, logarithms of sizes, what to say of zeros)
+    for column,(name,model) in enumerate(models.items()):
+        _passed(model, inputs)
+        calls = [c for c in model.tape if c.out is not model.out and c.out.g is not None]
+        if not calls: raise ValueError(f'{name}: a {type(model).__name__} with nothing between its layers; wanted a Model')
+        depth.append(len(calls))
+        for i,c in enumerate(calls):
+            for row,t in enumerate((c.out, c.out.g)):
                 size = _sample(t).abs()
                 logs = size[(size > 0) & size.isfinite()].log10()
                 zeros, bad = ((test.double().mean().item()) for test in (size == 0, ~size.isfinite()))
                 says = ''.join(f' {_share(v)} {word}' for v,word in ((zeros, 'zeros'), (bad, 'not finite')) if v)
-                found.append((row, column, i, f'{i} {_short(type(l).__name__)}', logs, says))
-    deepest = max(len(m.layers) for m in models.values())
+                found.append((row, column, i, f'{i} {_short(type(c.layer).__name__)}', logs, says))
+    deepest = max(depth)
     size = max(4.5, 3.7*len(models)), 2*(0.24*deepest + 0.9)
     fig,axes = plt.subplots(2, len(models), figsize=size, squeeze=False, sharex='row', layout='constrained')
     fig.get_layout_engine().set(wspace=0.12, hspace=0.06)
