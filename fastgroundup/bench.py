@@ -21,8 +21,8 @@ from .forward import init_params
 from .layers import Chain, CrossEntropy, Lin, Model, Mse, Relu
 from .ranks import pieces
 from .tape import Module
-from .gradcheck import _has_gpu
-from .train import SGD, _refuse_unwritable, _write
+from .gradcheck import _wanted_device
+from .train import SGD, compile_step, _refuse_unwritable, _write
 
 # %% ../nbs/08_bench.ipynb #5ec58b1e
 def in_turn(runs:dict, # {name: function of no arguments}
@@ -203,7 +203,7 @@ def _step_peers(x, y, params, lr=0.1):
         def run(): state[0] = jax.block_until_ready(step(state[0], xj, yj))
         return run, lambda: [_numpy(p) for p in state[0]]
 
-    def by_hand():
+    def by_hand(compiled=False):
         w1, b1, w2, b2 = (t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() for t in params) # as `classifier` has them
         model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
         opt = SGD(model.params(), lr)
@@ -211,7 +211,8 @@ def _step_peers(x, y, params, lr=0.1):
             model(x, y)
             model.backward(input_grad=False)
             opt.step()
-        return run, lambda: opt.params
+        step = compile_step(model, opt)
+        return (lambda: step(x, y)) if compiled else run, lambda: opt.params
 
     def floor():
         w1, w2 = params[0].t().contiguous().t(), params[2]
@@ -220,7 +221,8 @@ def _step_peers(x, y, params, lr=0.1):
         return run, None
 
     return {'original': original, 'autograd': autograd, 'nn.Module': module, 'torch.compile': partial(module, True),
-            'JAX': jax_jit, 'by hand': by_hand, 'floor': floor}
+            'JAX': jax_jit, 'by hand': by_hand,
+            'compile_step': partial(by_hand, True), 'floor': floor}
 
 # %% ../nbs/08_bench.ipynb #ac5d74de
 _works = { # name: (rows, outputs, threads or None: all, gradient of x or None: a step, compared with, calls in a turn)
@@ -229,7 +231,7 @@ _works = { # name: (rows, outputs, threads or None: all, gradient of x or None: 
     'step, batch 64':  (64, 10, 1, None, 'nn.Module', 10),
     'step, batch 512': (512, 10, 1, None, 'nn.Module', 5)}
 
-_ours = 'by hand', # the peers whose ratio is printed beside that of the floor
+_ours = 'by hand', 'compile_step' # the peers whose ratio is printed beside that of the floor
 
 class Result:
     "What `bench` measured: `machine`; `rows`, one for each peer of each work; and the peers that could not run, `absent`"
@@ -331,7 +333,7 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
                     run, outcome = maker()
                     run()
                 except Exception as e:
-                    if name not in ('torch.compile', 'JAX'): raise # which may not be installed, or not able to compile here
+                    if name not in ('torch.compile', 'JAX', 'compile_step'): raise # which may not be installed, or not able to compile here
                     result.absent[name] = str(e).strip().split('\n')[0] or type(e).__name__
                     continue
                 runs[name] = run
@@ -429,13 +431,12 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
                       ) -> int: # exit status: 0 all right, 1 a peer does other work, 2 bad arguments
     "Time the hand-written pass beside autograd, nn.Module, torch.compile and JAX, in turn, and print the ratios"
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
-    names = ('original', 'autograd', 'nn.Module', 'torch.compile', 'JAX', 'by hand', 'floor')
+    names = ('original', 'autograd', 'nn.Module', 'torch.compile', 'JAX', 'by hand', 'compile_step', 'floor')
     chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
     wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
               (not chosen or set(chosen) <= set(names), f'--peers {peers}; wanted some of: {", ".join(names)}'),
               (set(tasks) <= set(_works), f'--works {works}; wanted some of: {"; ".join(_works)}'),
-              (device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
-              (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu')]
+              *_wanted_device(device)]
     problem = next((words for ok,words in wanted if not ok), None)
     try:
         if json: _refuse_unwritable(json)

@@ -127,11 +127,13 @@ class Mnist(NamedTuple):
 
 # %% ../nbs/00_data.ipynb #02d8c573
 def _images_labels(path, part):
-    "Images and labels of `part`, 'train' or 't10k', from `path`"
+    "Images and labels of `part`, 'train' or 't10k', from `path`, and how many of them the file has for training, where it says"
     path = Path(str(files('fastgroundup')/'mnist') if path is None else path)
+    own = None
     if path.name.endswith('.pkl.gz'):
         train, valid, test = _read_pickle(path)
         x,y = test if part == 't10k' else map(torch.cat, zip(train, valid))
+        own = len(train[0])
     else:
         if not path.is_dir():
             raise FileNotFoundError(f'{path}: not a folder; wanted a folder of IDX files, or a .pkl.gz')
@@ -141,15 +143,16 @@ def _images_labels(path, part):
     if (x.ndim, y.ndim) != (2, 1) or len(x) != len(y):
         raise ValueError(f'{path}: {part} images {tuple(x.shape)} and labels {tuple(y.shape)}; '
                          'wanted one label for each image')
-    return x.float(), y.long()
+    return x.float(), y.long(), own
 
 def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist.pkl.gz`; None: the package's copy
-               n_train:int=50_000, # how many of the 60,000 train; the others validate
+               n_train:int=50_000, # how many of the 60,000 train, the others validate; a pickle keeps the split that it has unless another is given
               ) -> Mnist: # (x_train, y_train, x_valid, y_valid)
     """Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged
 
     `ValueError` also for an `n_train` that leaves a part empty, `FileNotFoundError` where there is no such file."""
-    x,y = _images_labels(path, 'train')
+    x,y,own = _images_labels(path, 'train')
+    if own and n_train == 50_000: n_train = own
     if not 0 < n_train < len(x):
         where = path or 'the package'
         raise ValueError(f'n_train={n_train} of {len(x)} images in {where}; wanted at least 1 and not all')
@@ -159,7 +162,7 @@ def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist
 def load_mnist_test(path:str|Path=None, # as in load_mnist
                    ) -> tuple: # (x, y): float32 (10000, 784), int64 (10000,)
     "Load MNIST's test images, for the very end; errors as in `load_mnist`"
-    return _images_labels(path, 't10k')
+    return _images_labels(path, 't10k')[:2]
 
 # %% ../nbs/00_data.ipynb #018999ca
 def mean_std(x:Tensor, # any shape

@@ -114,10 +114,12 @@ class Outline(list):
         return '\n'.join(f'    - [{s.heading}]({s.link})' if s.heading else f'- [{s.title}]({s.link})' for s in self)
 
 # %% ../nbs/06c_explore.ipynb #9e5e4117
-def list_nbs(address:str=None, # of a site; None: the notebooks of a clone, or else the published site
+def list_nbs(name:str='', # a part of the titles or the addresses of the chapters to list; '': all of them
+             *,
+             address:str=None, # of a site; None: the notebooks of a clone, or else the published site
             ) -> Outline:
     "The chapters and their headings; `OSError` where there are neither notebooks nor a site to read"
-    return Outline(_sections(address))
+    return Outline(s for s in _sections(address) if name.lower() in s.title.lower() or name.lower() in s.link.split('#')[0].lower())
 
 # %% ../nbs/06c_explore.ipynb #ab0050b2
 class Matches(list):

@@ -629,6 +629,11 @@ def _has_gpu(device):
     try: return torch.cuda.is_available() and torch.empty(1, device=device) is not None
     except RuntimeError: return False
 
+def _wanted_device(device):
+    "What the commands ask of `--device`: `(whether it is so, what to say if not)`"
+    return [(device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
+            (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu')]
+
 def _seconds(f, wait):
     "How long one call of `f` takes; `wait` is what waits for the device"
     wait()
@@ -650,8 +655,7 @@ def fastgroundup_check(seed:int=42, # seed of the weights
               (1 <= n_hidden <= 100_000, f'--n_hidden {n_hidden}; wanted 1 to 100000'),
               (1 <= rows <= 50_000, f'--rows {rows}; wanted 1 to 50000'),
               (dtype in ('float64', 'float32', 'bfloat16'), f'--dtype {dtype}; wanted float64, float32 or bfloat16'),
-              (device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
-              (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu')]
+              *_wanted_device(device)]
     for ok,problem in wanted:
         if ok: continue
         print(f'fastgroundup_check: {problem}', file=sys.stderr)

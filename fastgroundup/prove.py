@@ -129,9 +129,6 @@ class Sym:
     def T(self): return self.t()
     def size(self, dim=None): return self.shape if dim is None else self.shape[dim]
     def numel(self): return self.entries.size
-    def untyped_storage(self): return self
-    def storage_offset(self): return 0
-    _cdata = property(id)
     def is_floating_point(self): return True
     def __len__(self): return len(self.entries)
     def __bool__(self): raise NotImplementedError('a Sym is neither true nor false; wanted torch.where, or a mask')
@@ -223,7 +220,7 @@ def _symbols(name, shape):
 def _letter(name, taken):
     "A short name for the symbols of `name` that is not yet in `taken`: w0 for `layers.0.w`"
     *path, last = name.split('.')
-    letter = last + ''.join(p for p in path if p != 'layers')
+    letter = ('y' if last == 'targ' else last) + ''.join(p for p in path if p != 'layers')
     while letter in taken: letter += "'"
     taken.add(letter)
     return letter
@@ -299,8 +296,13 @@ def prove(layer:Module, # a layer, a composite or a Model
 
     out = symbolic(*symbols)
     u = out.g = _symbols('u', out.shape)
-    loss, problem = total(out), ''
-    try: symbolic.backward()
+    loss, problem, written = total(out), '', {}
+    def keep(way, m, f, *args): # a pass that fails leaves no gradients: what was written until then
+        result = f(*args)
+        if way == 'bwd': written.update((id(t), t.g) for t in (*args[1:], *m.params()) if getattr(t, 'g', None) is not None)
+        return result
+    try:
+        with watching(keep): symbolic.backward()
     except Exception as e: problem = f'{type(e).__name__}: {e}'
 
     made, named = {id(c.out) for c in symbolic.tape}, named_tensors(symbolic)
@@ -316,5 +318,5 @@ def prove(layer:Module, # a layer, a composite or a Model
         meant = dict(zip(a.entries.flatten(), t.entries.flatten()))
         derivatives[k] = t, _each(lambda e: rest.diff(e).subs(meant, simultaneous=True))(a.entries)
     proof = Proof(type(layer).__name__, loss, bool(loss.atoms(_switch())), problem)
-    proof.rows += [_claim(k, d, getattr(t, 'g', None)) for k,(t,d) in derivatives.items()]
+    proof.rows += [_claim(k, d, written.get(id(t))) for k,(t,d) in derivatives.items()]
     return proof

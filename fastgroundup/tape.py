@@ -177,8 +177,9 @@ class Module:
         if self.__note.names is None:
             self.__note.names, seen = tuple(self.__own()), {}
             for k,p in self.named_params().items():
-                first = seen.setdefault((p.untyped_storage()._cdata, p.storage_offset()), (k, p))
-                if p.numel() and first[1] is not p:
+                if type(p) not in (Tensor, torch.nn.Parameter) or not p.numel(): continue # while a pass is recorded
+                first = seen.setdefault(p.data_ptr(), (k, p))
+                if first[1] is not p:
                     raise ValueError(f'{first[0]} and {k} are two tensors on the same memory; '
                                      'wanted one tensor, so that their gradients are added')
             _refuse_tensors(self, args)

@@ -1,0 +1,156 @@
+"""Plant a fault in an exported cell of a notebook, run the notebook, and see that a test in it notices: `python tools/mutations.py`,
+or with the names of some notebooks. Each fault is one that reads well and is wrong. A notebook defines its own functions, so the
+fault is planted in the notebook and not in the package. Needs the extra dev."""
+import json, os, shutil, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+faults = { # notebook: [(what stands there, what is planted)]
+    '00_data': [
+        ('if own and n_train == 50_000: n_train = own', 'if own: n_train = 50'),
+    ],
+    '01_forward': [
+        ("            arrow((x+0.85,y+under-0.12), (x-0.85,y+under-0.12), color=orange", "            arrow((x-0.85,y+under-0.12), (x+0.85,y+under-0.12), color=orange"),
+        ("    return (output - as_target(output, targ)).pow(2).mean()", "    return (output - as_target(output, targ)).pow(2).mean(0).mean()*1.0001"),
+    ],
+    '02_backward': [
+        ('    t.g = value if g is None else g + value', '    t.g = value'),
+        ('    if not wants(t): return\n', ''),
+        ("    add_grad(inp, out.g * (inp > 0))", "    add_grad(inp, out.g * (inp >= 0))"),
+        ("    add_grad(b, out.g.sum(0))", "    add_grad(b, out.g.mean(0))"),
+        ('    if actual.shape != expected.shape: return math.inf', '    if actual.numel() != expected.numel(): return math.inf'),
+        ('torch.float32: 1e-5', 'torch.float32: 1e-1'),
+    ],
+    '03_refactor': [
+        ("    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g)", "    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g*(a is not b))"),
+        ("        add_grad(self.w, torch.mm(g.t(), x).t())", "        add_grad(self.w, torch.mm(x.t(), g)/len(x))"),
+        ('        return self.add(x, h)', '        return self.add(h, h)'),
+        ("                vars(m).clear()\n                vars(m).update(held)", "                pass"),
+        ("        for p in ctx.params: p.g = None\n", ""),
+        ("        if a.shape != b.shape: raise ValueError", "        if a.ndim < b.ndim: raise ValueError"),
+    ],
+    '03b_tape': [
+        ('        for c in reversed(tape):', '        for c in tape:'),
+        ("            if g is None and _unasked(tape, c, skipped): continue", "            if g is None: continue"),
+        ("    if [*map(_version, c.tensors)] != c.versions:\n        raise", "    if False:\n        raise"),
+        ('        if fresh: zero_grad(*wrote)\n        _begin(', '        _begin('),
+        ("    for c in calls: c.out.g = None\n", "    pass\n"),
+        ("    old = {} if fresh else", "    old = {} if not fresh else"),
+        ("        if not ids.isdisjoint(_busy):", "        if False:"),
+        ("                if t is out: out = out.view_as(out)", "                if False: out = out.view_as(out)"),
+        ("        for t in unwanted: t.g = old.get(id(t))", "        for t in unwanted: t.g = None"),
+        ("        here.tape = tape = [] if outer is None or leaf else outer", "        here.tape = tape = []"),
+        ("and name not in self.buffers: self.__note.kept[name] = value", "and name in self.buffers: self.__note.kept[name] = value"),
+        ("k[0] != '_' and k not in self.buffers}", "k not in self.buffers}"),
+        ("        if thread != threading.get_ident():", "        if False:"),
+        ("        found.extend((label(root, layer), k, a.grad_fn) for k,a in asked_args(layer, given) if a.grad_fn)", "        pass"),
+        ("    except BaseException:\n        _begin(calls, ends, old, out, seed)\n        raise", "    except BaseException:\n        raise"),
+        ("    for w in _thread.here.watchers: f = partial(w, way, layer, f)", "    for w in _thread.here.watchers: w(way, layer, f, *args)"),
+        ("            if t.g is not None and t.g.shape != t.shape:", "            if False:"),
+        ("            if g is None or g.shape != made.shape:", "            if g is None:"),
+    ],
+    '04_gradcheck': [
+        ("    if out.numel() == 1: return torch.full_like(out, _start)", "    if out.numel() == 1: return torch.ones_like(out)"),
+        ("    if [t._version for t in given] != versions:", "    if False:"),
+        ("        elif k in disputed: verdict, diagnosis = 'DISPUTED'", "        elif k in disputed: verdict, diagnosis = 'right'"),
+        ("    wrong  = {k for k in named if not errors[k] <= bound[k]}", "    wrong  = {k for k in named if not errors[k] <= 1e9*bound[k]}"),
+        ("    named = {k: t for k,t in done.named.items() if done.grads[k] is not None or found.get(k) is not None}", "    named = {k: t for k,t in done.named.items() if done.grads[k] is not None}"),
+        ("known = [(1, ''), (2, 'a factor 2 too many'), (1/2, 'a factor 2 is missing')]", "known = [(1, ''), (2, 'a factor 2 is missing'), (1/2, 'a factor 2 too many')]"),
+    ],
+    '04b_functions': [
+        ("f'{hand/auto:.2f} of its time", "f'{auto/hand:.2f} of its time"),
+    ],
+    '05_prove': [
+        ("    return Claim(name, shape, 'REFUTED' if found else 'not shown'", "    return Claim(name, shape, 'proved' if found else 'not shown'"),
+        ("    'relu':      lambda x: x * _step(x),", "    'relu':      lambda x: x * _step(-x),"),
+        ("            return a if m.bwd is not None and name(m) == k else result", "            return result"),
+    ],
+    '06_trace': [
+        ("'added to' if f'{k}.g' in e.names else 'overwritten'", "'overwritten' if f'{k}.g' in e.names else 'added to'"),
+        ("    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])", "    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[0], args[1])"),
+        ("        if not back: self.outs.append(out)", "        if not back: self.outs.insert(0, out)"),
+    ],
+    '06b_draw': [
+        ("        back.append(f'{len(groups)-i}.  '", "        back.append(f'{i+1}.  '"),
+        ("    for r in reversed(rows):\n        whose", "    for r in rows:\n        whose"),
+        ("            if name in new: look = dict(mfc='#B34700'", "            if name not in new: look = dict(mfc='#B34700'"),
+    ],
+    '07_train': [
+        ("    if math.isfinite(loss):\n        model.backward", "    if True:\n        model.backward"),
+        ("        add_grad(x, g.mul_(out.g).div_(labels.numel()).view(x.shape))", "        add_grad(x, g.mul_(out.g).div_(len(x)).view(x.shape))"),
+        ("(('train_loss', 'training, mean of the epoch', 'o-'), ('valid_loss', 'validation', 's--'))", "(('valid_loss', 'training, mean of the epoch', 'o-'), ('train_loss', 'validation', 's--'))"),
+        ("        v.mul_(self.momentum).add_(g)", "        v.mul_(self.momentum).add_(g, alpha=1-self.momentum)"),
+        ("m/v.sqrt().div_((1 - b2**t)**0.5).add_(self.eps)", "m/v.sqrt().add_(self.eps).div_((1 - b2**t)**0.5)"),
+        ("            mean = sum(l*n for l,n in zip(losses, rows))/sum(rows)", "            mean = sum(losses)/len(losses)"),
+    ],
+    '07b_command': [
+        ("            os.replace(name, path)", "            Path(path).write_bytes(data)"),
+        ("    for k,p in params.items(): p.copy_(found[k])", "    for k,p in params.items(): p.copy_(found[k].round())"),
+        ("    return 1 if history.interrupted else 0", "    return 0 if history.interrupted else 1"),
+    ],
+    '08_bench': [
+        ("        return rows[peer]['median']/rows[of or rows[peer]['reference']]['median']", "        return rows[of or rows[peer]['reference']]['median']/rows[peer]['median']"),
+        ("    work = {'product': 2*2048**3,", "    work = {'product': 2048**3,"),
+        ("        if a.shape != b.shape or not rel_error(a, b) <= 1e-4:", "        if a.shape != b.shape or not rel_error(a, b) <= 1e-1:"),
+    ],
+    '08b_compile': [
+        ("            for old,new in pairs: old.copy_(torch.where(finite, new, old))", "            for old,new in pairs: old.copy_(new)"),
+        ("        if lr != self.rate: self.lr.fill_(lr)\n", ""),
+        ("        key = (kind, n if rows.setdefault(kind, n) == n else None)", "        key = (kind, n)"),
+        ("        if isinstance(e, sympy.Eq) and all(a.is_Symbol for a in e.args): continue", "        if isinstance(e, sympy.Eq): continue"),
+    ],
+    '14_ranks': [
+        ("loss.g = torch.full_like(loss, len(part)/n if how == 'mean' else 1.)", "loss.g = torch.full_like(loss, size/n if how == 'mean' else 1.)"),
+        ("        if _holders(x) == _nobody_else: return x.g", "        return x.g"),
+        ("            model.backward(fresh=i == 0, input_grad=input_grad)", "            model.backward(fresh=True, input_grad=input_grad)"),
+        ("            if input_grad and part.g is not place: place.copy_(part.g)", "            pass"),
+        ("        if m.whole_batch: raise", "        if False: raise"),
+    ],
+}
+
+def planted(notebook, there, instead):
+    "The notebook with `instead` in the place of `there`, which has to stand in one of its exported cells, once"
+    nb = json.loads((root/'nbs'/f'{notebook}.ipynb').read_text(encoding='utf-8'))
+    cells = [c for c in nb['cells'] if c['cell_type'] == 'code' and '#| export' in ''.join(c['source'])]
+    found = [c for c in cells if there in ''.join(c['source'])]
+    if len(found) != 1 or ''.join(found[0]['source']).count(there) != 1:
+        raise ValueError(f'{notebook}: {there!r} stands in {len(found)} exported cells; wanted one place')
+    found[0]['source'] = ''.join(found[0]['source']).replace(there, instead)
+    compile('\n'.join(l for l in found[0]['source'].splitlines() if not l.startswith('#|')), notebook, 'exec')
+    return nb
+
+def noticed(copy, notebook, there, instead):
+    "What the notebook's first failing test says; None where all of it passes"
+    path, to = copy/'nbs'/f'{notebook}.ipynb', copy/'found.json'
+    path.write_text(json.dumps(planted(notebook, there, instead)), encoding='utf-8')
+    to.unlink(missing_ok=True)
+    environ = {**os.environ, 'PYTHONPATH': str(copy), 'OMP_NUM_THREADS': '1'}
+    command = [sys.executable, str(copy/'tools'/'outputs.py'), '--run', str(path), str(to)]
+    done = subprocess.run(command, cwd=copy, env=environ, capture_output=True, text=True, timeout=600)
+    return json.loads(to.read_text())['error'] if to.exists() else f'it ended with status {done.returncode}'
+
+def main(names):
+    "Plant every fault in turn, two at a time; 0 where all are noticed"
+    todo, missed, start = [(k, *f) for k,fs in faults.items() if not names or k in names for f in fs], [], time.time()
+    for fault in todo: planted(*fault)
+    with tempfile.TemporaryDirectory() as folder:
+        free = [Path(folder)/str(i) for i in range(2)]
+        for copy in free:
+            for part in ('nbs', 'fastgroundup', 'tools'):
+                shutil.copytree(root/part, copy/part, ignore=shutil.ignore_patterns('node_modules', '__pycache__'))
+            shutil.copy(root/'settings.ini', copy)
+        def one(fault):
+            copy, began = free.pop(), time.time()
+            try: said = noticed(copy, *fault)
+            finally: free.append(copy)
+            notebook, there, instead = fault
+            words = ' '.join((said or 'NOT NOTICED').split(': ', 1)[-1].split())[:70]
+            print(f'{notebook}: {there.strip().splitlines()[0][:60]} … {words} ({time.time() - began:.0f} s)', flush=True)
+            if not said: missed.append(fault)
+        with ThreadPoolExecutor(2) as pool: list(pool.map(one, todo))
+    for notebook,there,instead in missed: print(f'{notebook}: nothing notices that {there!r} has become {instead!r}')
+    print(f'{len(todo)} faults planted, {len(missed)} not noticed ({time.time() - start:.0f} s)')
+    return len(missed) > 0
+
+if __name__ == '__main__': sys.exit(main(sys.argv[1:]))
