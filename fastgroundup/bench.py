@@ -144,7 +144,7 @@ def _pass_peers(x, y, params, input_grad):
     def by_hand():
         own = [t.clone() for t in (x, *params)]
         model = Model([Lin(*own[1:3]), Relu(), Lin(*own[3:])], Mse())
-        return lambda: pieces(model, own[0], y, 4096, input_grad), grads(own, 'g')
+        return lambda: pieces(model, own[0], y, 8192, input_grad), grads(own, 'g')
 
     def floor():
         w1, w2, g = params[0], params[2], torch.randn(len(x), params[0].shape[1]).to(x)
@@ -400,7 +400,7 @@ if sys.argv[1] == 'by hand':
     from fastgroundup.layers import Lin, Model, Mse, Relu
     from fastgroundup.ranks import pieces
     model = Model([Lin(*params[:2]), Relu(), Lin(*params[2:])], Mse())
-    def run(): pieces(model, x, y, 4096)
+    def run(): pieces(model, x, y, 8192)
 else:
     leaves = [t.requires_grad_() for t in (x, *params)]
     def run():

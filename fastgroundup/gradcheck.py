@@ -675,7 +675,7 @@ def fastgroundup_check(seed:int=42, # seed of the weights
     print(report, '\n')
 
     leaves = [t.clone().requires_grad_() for t in (x, w1, b1, w2, b2)]
-    def by_hand(): pieces(model, x, y, 4096)
+    def by_hand(): pieces(model, x, y, 8192)
     def by_autograd():
         for t in leaves: t.grad = None
         x,w1,b1,w2,b2 = leaves
