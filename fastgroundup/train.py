@@ -212,7 +212,7 @@ def fit(model:Model,
         generator:torch.Generator=None, # that shuffles; None: torch's global one
         augment=None, # function of a batch of x that gives another of its shape, such as a shift by a pixel
         verbose:bool=True, # whether to print a line for each epoch
-        compiled:bool=False, # whether to take the steps by `compile_step`
+        compiled:bool=False, # whether to take the steps by compile_step
        ) -> History:
     """Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step
 
