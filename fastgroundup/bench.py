@@ -333,7 +333,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
                     run, outcome = maker()
                     run()
                 except Exception as e:
-                    if name not in ('torch.compile', 'JAX', 'compile_step'): raise # which may not be installed, or not able to compile here
+                    optional = 'torch.compile', 'JAX', 'compile_step' # not installed, or not able to compile here
+                    if name not in optional: raise
                     result.absent[name] = str(e).strip().split('\n')[0] or type(e).__name__
                     continue
                 runs[name] = run

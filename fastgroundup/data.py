@@ -146,7 +146,7 @@ def _images_labels(path, part):
     return x.float(), y.long(), own
 
 def load_mnist(path:str|Path=None, # folder of IDX files, or the lesson's `mnist.pkl.gz`; None: the package's copy
-               n_train:int=50_000, # how many of the 60,000 train, the others validate; a pickle keeps the split that it has unless another is given
+               n_train:int=50_000, # how many of the 60,000 train; a pickle keeps its split unless another is given
               ) -> Mnist: # (x_train, y_train, x_valid, y_valid)
     """Load MNIST's training images, split into training and validation; `ValueError` where a file is damaged
 

@@ -46,7 +46,9 @@ def pieces(model:Module, # called as model(x, targ), its loss a mean or a sum ov
     if size < 1: raise ValueError(f'size={size}; wanted 1 or more rows at a time')
     if not n or len(targ) != n: raise ValueError(f'{n} rows of x and {len(targ)} of targ; wanted as many, and one at least')
     for m in model.named_modules().values():
-        if m.whole_batch: raise ValueError(f'{label(model, m)} needs the whole batch at once; wanted layers that take each row by itself')
+        if m.whole_batch:
+            raise ValueError(f'{label(model, m)} needs the whole batch at once; '
+                             'wanted layers that take each row by itself')
     total, memory, place = 0., _memory(x) if input_grad else None, None
     try:
         for i in range(0, n, size):

@@ -273,11 +273,14 @@ def named_tensors(root) -> dict:
 
 def refuse_inputs(module, inputs):
     "`ValueError` for what no tool can run: no `Module`, other arguments than `forward` takes, nothing in a tensor"
-    if not isinstance(module, Module): raise ValueError(f'a {type(module).__name__}; wanted a Module, and what it is called with')
+    if not isinstance(module, Module):
+        raise ValueError(f'a {type(module).__name__}; wanted a Module, and what it is called with')
     try: inspect.signature(module.forward).bind(*inputs)
-    except TypeError as e: raise ValueError(f'{type(module).__name__}.forward: {e}; wanted its arguments after the module') from None
+    except TypeError as e:
+        raise ValueError(f'{type(module).__name__}.forward: {e}; wanted its arguments after the module') from None
     for k,t in (*named_args(module, inputs), *module.named_params().items()):
-        if isinstance(t, Tensor) and not t.numel(): raise ValueError(f'{k} of shape {tuple(t.shape)} is empty; wanted one entry at least')
+        if isinstance(t, Tensor) and not t.numel():
+            raise ValueError(f'{k} of shape {tuple(t.shape)} is empty; wanted one entry at least')
     _refuse_tensors(module, inputs)
 
 def label(root, layer):
