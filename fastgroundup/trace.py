@@ -539,7 +539,10 @@ def draw(layer:Module, # a layer, a composite or a Model
     ledger, modules = _passed(layer, inputs), layer.named_modules()
     names = {id(p): k for k,p in reversed(named_tensors(layer).items())}
     groups, tensors, ops, back, grads = _in_groups(ledger, layer), [], [], [], []
-    def tensor(e): return re.sub(r'\.out(?=$|\[)', '\n.out', e.name), '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
+    shown = {f[-1].writes[0].name: f'{k}.out' for k,f,_ in groups if f[-1].layer != k} # of a composite by its own name
+    def tensor(e):
+        name = re.sub(r'\.out(?=$|\[)', '\n.out', shown.get(e.name, e.name))
+        return name, '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
     for i,(name,forward,backward) in enumerate(groups):
         wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
         first, params = forward[0].reads, modules[name].named_params()
