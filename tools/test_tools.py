@@ -43,7 +43,9 @@ def plant(path, *cells):
 printed = [{'name': 'stdout', 'output_type': 'stream', 'text': 'it took 12.5 ms'}]
 picture = [{'output_type': 'display_data', 'metadata': {}, 'data': {'image/svg+xml': '<svg></svg>'}}]
 
-def test_nothing_is_wrong(scratch): assert tool(scratch, 'check_nbs') == (0, '24 notebooks, 0 problems\n')
+def test_nothing_is_wrong(scratch):
+    notebooks = len(list((scratch/'nbs').rglob('*.ipynb')))
+    assert notebooks > 20 and tool(scratch, 'check_nbs') == (0, f'{notebooks} notebooks, 0 problems\n')
 
 @pytest.mark.parametrize('planted, words', [
     (cell('code', 'def f(:\n    pass'), 'syntax error in line 1'),
