@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .backward import rel_error, rtols
-from .tape import Call, Module, _held, asked_args, label, named_args, named_tensors, out_names, refuse_inputs, watching
+from .tape import Module, _held, asked_args, label, named_args, named_tensors, out_names, refuse_inputs, watching
 
 # %% ../nbs/04_gradcheck.ipynb #73629369
 def _same(a, b):

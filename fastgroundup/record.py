@@ -10,7 +10,7 @@ import copy, re
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .tape import Module, _held, asked_args, label, named_args, named_tensors, refuse_inputs, watching
+from .tape import Module, asked_args, label, named_args, refuse_inputs, watching
 
 # %% ../nbs/08b_compile.ipynb #101ad566
 class Recording(NamedTuple):
