@@ -15,14 +15,13 @@ from fastcore.script import call_parse
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from . import __version__
-from .backward import rel_error
+from .compare import rel_error
 from .data import load_mnist
 from .forward import init_params
 from .layers import Chain, CrossEntropy, Lin, Model, Mse, Relu
 from .ranks import pieces
 from .tape import Module
-from .gradcheck import _wanted_device
-from .train import SGD, compile_step, _refuse_unwritable, _write
+from .train import _wanted_device, SGD, compile_step, _refuse_unwritable, _write
 
 # %% ../nbs/08_bench.ipynb #5ec58b1e
 def in_turn(runs:dict, # {name: function of no arguments}

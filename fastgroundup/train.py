@@ -292,7 +292,6 @@ from pathlib import Path
 from fastcore.script import call_parse
 from . import __version__
 from .data import load_mnist, load_mnist_test
-from .gradcheck import _wanted_device
 
 # %% ../nbs/07b_command.ipynb #02f8cd4c
 def _safetensors():
@@ -358,6 +357,17 @@ def load_params(model:Model, path): # path of the file
         if not torch.equal(found[k].view(torch.uint8), found[other].view(torch.uint8)): # bit by bit, as NaN is not NaN
             raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
     for k,p in params.items(): p.copy_(found[k])
+
+# %% ../nbs/07b_command.ipynb #616101dd
+def _has_gpu(device):
+    "Whether torch can put a tensor on `device`"
+    try: return torch.cuda.is_available() and torch.empty(1, device=device) is not None
+    except RuntimeError: return False
+
+def _wanted_device(device):
+    "What the commands ask of `--device`: `(whether it is so, what to say if not)`"
+    return [(device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
+            (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu')]
 
 # %% ../nbs/07b_command.ipynb #700b0b5f
 _optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
