@@ -19,7 +19,7 @@ from .compare import Diagnosis, explain, rel_error, rtols
 from .data import load_mnist
 from .forward import init_params, lin, mse, relu
 from .gradcheck import Report, Row, _clone, _html_table, _progress, _refuse_nonfinite, _text_table, _upstream, check_grads
-from .judge import Case, Luck, Problem, at_a_kink, by_differences, dice_kept, excuse, losses, name, off, typical, where_luck_is
+from .judge import Case, Luck, Problem, at_a_kink, by_differences, dice_kept, excuse, losses, name, off, sentence, typical, where_luck_is
 from .layers import Lin, Model, Mse, Relu
 from .ranks import pieces
 from .tape import Module
@@ -77,7 +77,7 @@ class _FunctionCase(Case):
         if not used: return {k: torch.zeros_like(leaf) for k,leaf in leaves.items()}
         try: found = torch.autograd.grad([o for o,_ in used], [*leaves.values()], [u for _,u in used], allow_unused=True, **kwargs)
         except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
-        return {k: torch.zeros_like(leaf) if g is None else g for (k,leaf),g in zip(leaves.items(), found)}
+        return {k: torch.zeros_like(leaf) if g is None or g._is_zerotensor() else g for (k,leaf),g in zip(leaves.items(), found)}
 
     def written(self, upstream=None): return self.backward(self.parts(self.upstream if upstream is None else upstream))
 
@@ -274,7 +274,7 @@ def check_function(fn, # a callable of tensors that returns a tensor or several:
     report = Report(_title(fn))
     with dice_kept(), torch.enable_grad():
         try: _check_function(report, fn, inputs, reference, dtype, rtol)
-        except Problem as e: report.notes.append(str(e))
+        except Exception as e: report.notes.append(sentence(e))
     return report
 
 # %% ../nbs/04b_functions.ipynb #80a1f095
@@ -447,7 +447,7 @@ def check_pair(forward, # forward(*inputs) -> out, or (out, cache); with no back
     report = Report(_title(forward))
     with dice_kept(), torch.enable_grad():
         try: _check_function(report, (forward, backward, as_numpy), inputs, None, None, rtol, _PairCase)
-        except Problem as e: report.notes.append(str(e))
+        except Exception as e: report.notes.append(sentence(e))
     return report
 
 # %% ../nbs/04b_functions.ipynb #e72d6eb9

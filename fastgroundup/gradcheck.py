@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error, rtols, worst
-from .judge import Bounds, Case, Luck, Numbers, Problem, Verdict, at_a_kink, dice_kept, everywhere, excuse, judge, off, where_luck_is
+from .judge import Bounds, Case, Luck, Numbers, Problem, Verdict, at_a_kink, dice_kept, everywhere, excuse, judge, off, sentence, where_luck_is
 from .tape import Module, _held, asked_args, named_args, named_tensors, refuse_inputs, watching
 
 # %% ../nbs/04_gradcheck.ipynb #13966d67
@@ -214,7 +214,7 @@ def _by_autograd(module, inputs, steps):
             if t.requires_grad: t.retain_grad()
         if out.requires_grad: out.backward(_upstream(out))
     except Problem: raise
-    except Exception as e: raise Problem(f'autograd cannot follow forward: {type(e).__name__}: {e}') from e
+    except Exception as e: raise Problem(f'autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
     return {k: t.grad for k,t in named.items()}
 
 # %% ../nbs/04_gradcheck.ipynb #21161e7c
@@ -268,7 +268,7 @@ def _case(step):
     try: case = _LayerCase(step, torch.float64)
     except Exception:
         try: case = _LayerCase(step)
-        except Exception as e: raise Problem(f'{step.name}: autograd cannot follow forward: {type(e).__name__}: {e}') from e
+        except Exception as e: raise Problem(f'{step.name}: autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
     def same(case, most): return rel_error(case.out.detach().to(step.out.dtype), step.out) <= most
     if step.out.isfinite().all() and not same(case, 1e-3 if case.out.dtype != step.out.dtype else 1e6*case.eps) \
        and not same(_LayerCase(step), 1e3*torch.finfo(step.out.dtype).eps):
@@ -368,7 +368,8 @@ def check_grads(layer:Module, # a layer, a composite or a Model
     report = Report(type(layer).__name__)
     with dice_kept(), torch.enable_grad():
         try: report.rows += _check(report, layer, inputs, rtol, numeric)
-        except Problem as e: report.notes.append(str(e))
+        except Exception as e: report.notes.append(sentence(e))
+    report.remarks[:] = dict.fromkeys(report.remarks)
     return report
 
 # %% ../nbs/04_gradcheck.ipynb #3935ab17

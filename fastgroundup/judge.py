@@ -21,6 +21,10 @@ from .compare import Diagnosis, explain, rel_error, rtols, worst
 class Problem(Exception):
     "A check that cannot go on, and why, in a sentence"
 
+def sentence(e:Exception) -> str: # a sentence for a report
+    if isinstance(e, Problem): return str(e)
+    return f'the check could not go on: {type(e).__name__}: {next(iter(str(e).splitlines()), "")[:200]}'
+
 class Case:
     """A call by itself, that can be asked: `leaves` is `{key: tensor}` of what gets a gradient, `names` has their names,
     `out` is what came out and `upstream` the gradient that came back to it, `given` the first tensor that went in"""
@@ -227,7 +231,7 @@ def by_differences(case:Case,
 # %% ../nbs/04c_judge.ipynb #793dee71
 class Excuse(NamedTuple):
     "What excuses a gradient that is not autograd's"
-    why:str # 'kink', 'hidden', or None
+    why:str # 'kink' and 'hidden' are excuses; 'ties', where each entry could be a choice and all together cannot; or None
     choices:Tensor = None # where it is a choice at a kink
 
 def excuse(case:Case, k,
@@ -253,7 +257,7 @@ def excuse(case:Case, k,
         slack = rtol*max(abs(up), abs(down)) + 1e-300
         return min(up, down) - slack <= value <= max(up, down) + slack
     values, others, strict = g.flatten().tolist(), other.flatten().tolist(), off.flatten().tolist()
-    groups, why, fault = [], None, False
+    groups, why, fault, shared = [], None, False, True
     for i in places:
         up, down, reached = sides([i])
         if abs(up - down) > bent*max(abs(up), abs(down)) and between(values[i], up, down):
@@ -268,8 +272,8 @@ def excuse(case:Case, k,
         both = sides(entries)[:2] if len(entries) > 1 else (up, down)
         apart = abs(both[0] - up) + abs(both[1] - down) <= 1e-4*(abs(up) + abs(down)) # they do not meet after all
         if apart or between(sum(values[i] for i in entries), *both): choices.view(-1)[entries] = True
-        else: fault = True
-    return Excuse(None if fault else 'kink' if groups else why, choices)
+        else: shared = False
+    return Excuse(None if fault else 'ties' if not shared else 'kink' if groups else why, choices)
 
 # %% ../nbs/04c_judge.ipynb #6c383025
 def _like(t, u): return t is not None and t.shape == u.shape
@@ -360,24 +364,19 @@ def _of_norm(case, k, a, e, same):
             yield 'norm', f'the {what} over axis {", ".join(map(str, axes))} is ' + ('taken away twice' if twice else 'not taken away'), a
 
 def _of_repeats(case, k, a, e, most=32):
-    "Entries that hold one term of their sum: written with = where they add; or all of them where they share"
+    "Entries that hold one term of their sum: written with = where they add"
     off = ((a - e).abs() > 1e-6*e.abs().clamp(min=1e-3*e.abs().max())).flatten().nonzero().flatten().tolist()[:most]
     h, values = 1e-6*typical(case.leaves[k]), a.flatten()
     def terms(i):
         v = torch.zeros(e.shape, dtype=e.dtype, device=e.device)
         v.view(-1)[i] = 1.
-        up, down = (case.upstream*s for s in _slopes(case, k, v, h))
-        return up.flatten(), down.flatten()
+        return (case.upstream*_slopes(case, k, v, h)[0]).flatten()
     found = [terms(i) for i in off]
-    def one_of(i, up, _):
+    def one_of(i, up):
         up = up[up.abs() > 1e-9*up.abs().max()]
         return len(up) > 1 and (up - values[i]).abs().min() <= 1e-4*up.abs().max()
-    def whole(i, up, down):
-        return (up - down).abs().max() > 1e-3*up.abs().max() and min(abs(values[i] - s.sum()) for s in (up, down)) <= 1e-4*abs(values[i])
-    if found and all(one_of(i, *s) for i,s in zip(off, found)):
+    if found and all(one_of(i, s) for i,s in zip(off, found)):
         yield 'repeated', 'written with = where several terms add: each entry has one term of its sum', a
-    if found and all(whole(i, *s) for i,s in zip(off, found)):
-        yield 'ties', 'the whole gradient for each of several that tie, where they share it', a
 
 def sizes(case:Case) -> dict: # {number: what it is}, of the sizes of all that went in and came out
     found = {}
@@ -452,6 +451,7 @@ def judge(case:Case, k, written:dict, right:dict, bounds:Bounds,
     if far.any():
         why, choices = excuse(case, k, a, e, far, eps)
         if why == 'kink': verdict, words = 'kink', at_a_kink
+        elif why == 'ties': verdict, words = 'WRONG', Diagnosis('ties', 'entries that tie share their gradient, and get more or less than the whole').add(worst(a, e), far)
         elif why == 'hidden': words = Diagnosis('hidden', f'the loss agrees, but autograd does not: {_look}')
         else:
             if choices is not None: right = right | {k: torch.where(choices, a, e)} # what is a choice is not wrong
