@@ -241,7 +241,7 @@ def _habits(case, noise):
         if all(u.is_contiguous() and not u.storage_offset() for u in given): continue
         try:
             if differs(case.backward(given), wanted): wrong.append(words)
-        except Problem as e: wrong, why = [*wrong, words], f': {e}'
+        except Problem as e: wrong, why = [*wrong, words], f': {str(e)[:100]}'
     if wrong: yield Diagnosis('layout', f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}')
     if len(us) > 1:
         alone, total = [], None

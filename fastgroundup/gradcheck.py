@@ -410,7 +410,7 @@ def _row(k, t, g, e, found, follows, kinked, rtol, report, overflow):
     short, limit = str(t.dtype)[6:], rtol or rtols[t.dtype]
     if verdict in ('right', 'kink') and not error <= limit:
         if follows: verdict, words = 'WRONG', Diagnosis('follows', f'follows from {follows}')
-        elif g is None: verdict, words = 'WRONG', Diagnosis('missing', 'see below' if report.notes else 'no gradient was written (None)')
+        elif g is None: verdict, words = 'WRONG', Diagnosis('follows', 'see below') if report.notes else explain(None, e, 0)
         elif kinked: verdict, words = 'kink', words or at_a_kink
         elif not g.isfinite().all() and not e.isfinite().all():
             verdict, words = 'rounding', Diagnosis('overflow', f'overflows in {short}, and autograd\'s too')

@@ -433,8 +433,11 @@ class Bounds:
     def __call__(self, k, e, eps): return 32*eps*torch.maximum(self.losses.get(k, e.abs()), e.abs()) + 1e-30*e.abs().max() + self.case.tiny
 
     def beyond(self, k, a, e, room=0.) -> Tensor: # where `a` is no right gradient, to the rounding step that forward shows
-        if not isinstance(room, Tensor) and everywhere(lambda a, e: (a - e).abs() <= 32*self.eps*e.abs() + room, a, e):
-            return torch.zeros((), dtype=torch.bool, device=a.device) # nowhere
+        if torch.equal(a, e): return torch.zeros((), dtype=torch.bool, device=a.device) # nowhere
+        top = e.abs().max()*(self.eps < 1e-12) # beside which rounding is nothing, for entries that are not far smaller
+        def near(a, e): return (a - e).abs() <= self.eps*torch.maximum(32*e.abs(), 2*top*(e.abs() > 1e-8*top))
+        if not isinstance(room, Tensor) and everywhere(near, a, e):
+            return torch.zeros((), dtype=torch.bool, device=a.device)
         far = off(a, e, 32*self.eps*e.abs() + room)
         if far.any(): far = off(a, e, 16*self.eps*(self.case.terms.get(k, 0) + e.abs()) + room)
         if far.any(): far = off(a, e, self(k, e, max(self.eps, self.case.rough)) + room)
