@@ -19,7 +19,7 @@ from .compare import Diagnosis, explain, rel_error, rtols
 from .data import load_mnist
 from .forward import init_params, lin, mse, relu
 from .gradcheck import Report, Row, _clone, _html_table, _progress, _refuse_nonfinite, _text_table, _upstream, check_grads
-from .judge import Case, Luck, Problem, at_a_kink, by_differences, dice_kept, excuse, losses, name, off, sentence, typical, where_luck_is
+from .judge import Case, Luck, Problem, at_a_kink, by_differences, dice_kept, excuse, name, off, rounding_losses, sentence, typical, where_luck_is
 from .layers import Lin, Model, Mse, Relu
 from .ranks import pieces
 from .tape import Module
@@ -199,6 +199,10 @@ def _judge_function(case, k, report, most, rtol, bar):
     if not far and (slopes.whole or error is None or error <= 1e-5): return row('right', Diagnosis('right', ''), error)
     if rtol and error is not None and error <= rtol: return row('right', Diagnosis('right', ''), error)
     if not slopes.whole: return row('WRONG', Diagnosis('unknown', 'the input is too large to name the mistake; try a smaller one'), error)
+    lost = 32*eps*rounding_losses(case, ('written',)).get(k, g.abs()).double().flatten().cpu() # in operations made of others too
+    e = right[k].double().flatten().cpu()
+    far = [i for i in far if not abs(values[i] - e[i].item()) <= lost[i].item()]
+    if not far: return row('right', Diagnosis('right', ''), error)
     off = torch.zeros(g.numel(), dtype=torch.bool)
     off[far] = True
     off = off.view(g.shape).to(g.device)
@@ -378,7 +382,7 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol):
     if not off_by[0] <= max(0.05, 8*off_by[1]): report.notes.append(f'forward is not that of the reference: relative error {off_by[0]:.1e}, of the reference in {short} {off_by[1]:.1e}')
     if not itself: report.remarks.append(f'forward is {off_by[0]:.1e} off, the reference in {short} {off_by[1]:.1e}')
     eps = max(off_by[0], torch.finfo(case.out.dtype).eps/8)
-    written, again, right, theirs, lost = case.written(), case.written(), fine.written(), low.written(), losses(fine, ('written',))
+    written, again, right, theirs, lost = case.written(), case.written(), fine.written(), low.written(), rounding_losses(fine, ('written',))
     noise = max(rel_error(again[k].double(), written[k].double()) for k in written)
     if noise: report.remarks.append(f'results differ from run to run by {noise:.0e}; that much is allowed')
     for k in [k for k in written if k in right]:

@@ -27,8 +27,8 @@ def _text_table(rows, right=()):
     return '\n'.join(line(r).rstrip() for r in rows)
 
 _right = ' style="text-align:right"'
-_looks = dict(right='color:#1a7f37', kink='color:#1a7f37', rounding='color:#1a7f37',
-              WRONG='color:#cf222e;font-weight:bold', DISPUTED='color:#9a6700;font-weight:bold')
+_looks = {verdict: f'background:{colour};color:#fff' # white on a colour can be read on light pages and on dark ones
+          for verdict,colour in dict(right='#1a7f37', kink='#1a7f37', rounding='#1a7f37', WRONG='#cf222e', DISPUTED='#8a5c00').items()}
 
 def _html_table(rows, right=()):
     "The same as an HTML table; a cell that is a verdict has its colour"

@@ -166,7 +166,7 @@ class Numbers(TorchDispatchMode):
             self.infinite = self.infinite or not bool(t.isfinite().all())
         return out
 
-def losses(case:Case, ways=('right', 'written')) -> dict: # {key: what each entry loses to rounding, for a rounding step of 1}
+def rounding_losses(case:Case, ways=('right', 'written')) -> dict: # {key: what each entry loses to rounding, for a rounding step of 1}
     """How much of a gradient rounding takes away, in whichever of the `ways` of finding it loses more
 
     Each once more with noise; the first in float32, which sees inside of operations made of others; and the size of the
@@ -378,7 +378,7 @@ def _of_repeats(case, k, a, e, most=32):
     if found and all(one_of(i, s) for i,s in zip(off, found)):
         yield 'repeated', 'written with = where several terms add: each entry has one term of its sum', a
 
-def sizes(case:Case) -> dict: # {number: what it is}, of the sizes of all that went in and came out
+def sizes_of(case:Case) -> dict: # {number: what it is}, of the sizes of all that went in and came out
     found = {}
     for name,t in (('out', case.out), *[(case.names[k], t) for k,t in case.leaves.items()]):
         for i,m in enumerate(t.shape): found.setdefault(m, f'the size of axis {i} of {name}')
@@ -404,7 +404,7 @@ def name(case:Case, k,
         yield from _of_jacobian(case, k, e)
         yield from _of_norm(case, k, a, e, same)
         yield from _of_repeats(case, k, a, e)
-    found = explain(a, e, rtol, n, suspects(), sizes(case)) or Diagnosis('unknown', 'no known mistake explains it')
+    found = explain(a, e, rtol, n, suspects(), sizes_of(case)) or Diagnosis('unknown', 'no known mistake explains it')
     return found.add(worst(a, e), off(a.to(e.dtype), e, 10*rtol*e.abs().max()) if a is not None and a.shape == e.shape else None)
 
 # %% ../nbs/04c_judge.ipynb #7c1839ed
@@ -428,7 +428,7 @@ class Bounds:
     def __init__(self, case, eps, ways=('right', 'written')): self.case, self.eps, self.ways = case, eps, ways
 
     @cached_property
-    def losses(self): return losses(self.case, self.ways)
+    def losses(self): return rounding_losses(self.case, self.ways)
 
     def __call__(self, k, e, eps): return 32*eps*torch.maximum(self.losses.get(k, e.abs()), e.abs()) + 1e-30*e.abs().max() + self.case.tiny
 

@@ -18,6 +18,7 @@ explained = { # operators whose own gradient is not that of their forward, for t
     'nn.functional.max_unpool2d': 'as max_unpool1d', 'nn.functional.max_unpool3d': 'as max_unpool1d',
     'normal': 'a gradient of zero by definition, where the outputs move with the mean',
     'nn.functional.ctc_loss': 'a gradient that holds for log_softmax inputs, of which the sum over classes is fixed',
+    'as_strided': 'inputs that are a part of a longer memory, and an offset beyond them',
     'to_sparse': 'an output that is sparse', '__rpow__': 'outputs that are not finite',
 }
 
