@@ -27,14 +27,14 @@ def _text_table(rows, right=()):
     return '\n'.join(line(r).rstrip() for r in rows)
 
 _right = ' style="text-align:right"'
-_looks = {verdict: f'background:{colour};color:#fff' # white on a colour can be read on light pages and on dark ones
+_looks = {verdict: f'background:{colour};color:#fff;padding:0 .4em;border-radius:.3em' # white on a colour can be read on light pages and on dark ones
           for verdict,colour in dict(right='#1a7f37', kink='#1a7f37', rounding='#1a7f37', WRONG='#cf222e', DISPUTED='#8a5c00').items()}
 
 def _html_table(rows, right=()):
     "The same as an HTML table; a cell that is a verdict has its colour"
     def cell(i, c, tag):
-        look = f' style="{_looks[c]}"' if c in _looks and tag == 'td' else _right*(i in right)
-        return f'<{tag}{look}>{escape(c)}</{tag}>'
+        words = f'<span style="{_looks[c]}">{c}</span>' if c in _looks and tag == 'td' else escape(c)
+        return f'<{tag}{_right*(i in right)}>{words}</{tag}>'
     def line(r, tag): return '<tr>' + ''.join(cell(i, c, tag) for i,c in enumerate(r)) + '</tr>'
     head, *body = rows
     body = ''.join(line(r, 'td') for r in body)
