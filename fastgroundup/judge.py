@@ -205,7 +205,7 @@ def by_differences(case:Case,
                    lost=0, # what the gradient may lose to rounding
                   ) -> float: # relative error; inf where there is no gradient, None where the differences have too few digits
     "Judge a gradient by how what comes out changes along one direction"
-    whole, leaf, best, before, sure, heard = gradient(case.upstream), case.leaves[k].detach(), None, None, False, False
+    whole, leaf, best, before, sure = gradient(case.upstream), case.leaves[k].detach(), None, None, False
     if whole is None or whole.shape != leaf.shape: return math.inf
     gen = torch.Generator(leaf.device).manual_seed(0x6C6F_7373)
     v = torch.rand(leaf.shape, generator=gen, dtype=leaf.dtype, device=leaf.device).sub_(0.5)
@@ -214,8 +214,7 @@ def by_differences(case:Case,
     if some.any(): v *= whole.abs().clamp_(min=1e-300).reciprocal_().mul_(some[some > 1e-10*some.max()].median()).clamp_(max=1)
     for h in (1e-5, 1e-7, 1e-3, 1e-9, 1e-11) if eps < 1e-12 else (3e-3, 3e-2, 3e-4):
         up, down = _slopes(case, k, v, h)
-        if not up.any() and not down.any() and whole.any(): continue # nothing moves: a step too short to be seen, or a tensor that forward hides
-        heard = True
+        if not up.any() and not down.any() and whole.any(): continue # nothing moves: a step too short to be seen
         slope, blur = (up + down)/2, (8*eps*case.out.detach().abs() + eps*eps*leaf.abs().max())/h
         smooth = (up - down).abs() <= 1e-2*slope.abs() + blur
         u = torch.where(smooth, case.upstream, 0)
@@ -228,7 +227,6 @@ def by_differences(case:Case,
         best = error if best is None else min(best, error)
         if best <= 1e-6: break
         sure, before = sure or before is not None and abs(apart - before) <= 0.1*abs(apart), apart
-    if not heard: return 1.
     return best if sure or best is None or best <= 1e-3 else None # two lengths have to say the same
 
 # %% ../nbs/04c_judge.ipynb #793dee71
