@@ -23,13 +23,15 @@ class Recording(NamedTuple):
 def record_function(f, # a function of tensors
                     named:dict, # `{name: tensor}` to call it with
                     symbolic=lambda name, axis: True, # whether an axis of a tensor is to be a symbol
+                    env=None, # torch's book on sizes, a ShapeEnv; by default a new one
+                    **how # what make_fx takes besides
                    ) -> tuple: # (graph module, tensors without numbers, {symbol: name}, shape environment)
     "Run `f` on tensors that have no numbers, and keep every operation"
     from torch._dynamo.source import ConstantSource
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
-    env = ShapeEnv(duck_shape=False, specialize_zero_one=False)
+    env = env or ShapeEnv(duck_shape=False, specialize_zero_one=False)
     mode, fakes, sizes = FakeTensorMode(shape_env=env, allow_non_fake_inputs=True), [], {}
     for k,t in named.items():
         axes = [DimDynamic.DYNAMIC if symbolic(k, i) else DimDynamic.STATIC for i in range(t.ndim)]
@@ -38,7 +40,7 @@ def record_function(f, # a function of tensors
                                 symbolic_context=StatelessSymbolicContext(dynamic_sizes=axes))
         sizes |= {str(s.node.expr): f'{k}.shape[{i}]' for i,s in enumerate(fake.shape) if isinstance(s, torch.SymInt)}
         fakes.append(fake)
-    with torch.no_grad(), mode: graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True)(*fakes)
+    with torch.no_grad(), mode: graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True, **how)(*fakes)
     return graph, fakes, sizes, env
 
 def _conditions(env, sizes):
@@ -97,3 +99,139 @@ def record(layer:Module, # a layer, a composite or a Model
         return list(found.values())
     graph, _, sizes, env = _refuse_values(root, lambda: record_function(one_pass, named))
     return Recording(graph, [*named], outputs, _conditions(env, sizes))
+
+# %% ../nbs/08c_sizes.ipynb #be84b355
+import builtins, contextlib, math, sys
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+# %% ../nbs/08c_sizes.ipynb #a9ec05bf
+class Question(NamedTuple):
+    "What was asked about sizes while something was recorded"
+    expr:object # a sympy expression of sizes
+    answer:object # what it is for the sizes that were recorded with
+    kind:str # `asked`: by the code, which may go on another way; `check`: or it raises; `number`: a plain number was made; `torch`: by an operation
+    where:str # the code's file and line
+
+_torch, _own = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/'
+_inside = '_subclasses/', 'proxy_tensor.py', '_prims_common/', '_stats.py', '_refs/', '_meta_registrations.py', '_decomp/'
+_machinery = 'tape.py', 'backward.py', 'record.py', 'prove.py'
+_frozen = {'int_', 'guard_int', 'float_', 'guard_float', 'maybe_as_int', 'maybe_as_float'}
+
+def _place(f):
+    "File and line of the first frame from `f` on that is neither torch's nor this machinery's, and whether an operation of torch lies between"
+    inside = False
+    while f and (f.f_code.co_filename.startswith((_torch, '<frozen', '<eval')) or _is_machinery(f)):
+        inside |= any(p in f.f_code.co_filename for p in _inside)
+        f = f.f_back
+    return written(f.f_code.co_filename, f.f_lineno) if f else '?', inside
+
+def _is_machinery(f): return f.f_code.co_filename.startswith(_own) and f.f_code.co_filename[len(_own):] in _machinery
+def written(file, line):
+    "A place in somebody's code: mine.py:12, or a line of a notebook's cell"
+    name = file.split('/')[-1]
+    return f'line {line} of a cell' if name.startswith('<ipython') or '/ipykernel_' in file else f'{name}:{line}'
+
+class Asking(ShapeEnv):
+    "Sizes that stay open, and a list of all that was asked about them; none is taken to be the same as another, or not 0 or 1"
+    def __init__(self):
+        super().__init__(duck_shape=False, specialize_zero_one=False)
+        self.questions = []
+    def note(self, expr, answer, kind):
+        if not getattr(expr, 'free_symbols', None): return
+        f = sys._getframe(2)
+        while f.f_code.co_filename.endswith(('sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py')) or f.f_code.co_name == 'wrapper' and '/torch/' in f.f_code.co_filename:
+            if f.f_code.co_name in _frozen: kind = 'number'
+            f = f.f_back
+        direct = f.f_code.co_filename == torch.__file__ # an operator or a method of SymInt, called by...
+        where, inside = _place(f)
+        if kind == 'asked' and (not direct or inside): kind = 'torch'
+        elif kind == 'asked' and _is_machinery(f.f_back if direct else f): kind = 'check'
+        self.questions.append(Question(expr, answer, kind, where))
+    def evaluate_sym_node(self, node, *args, **kwargs):
+        answer = super().evaluate_sym_node(node, *args, **kwargs)
+        self.note(node._expr, answer, 'asked')
+        return answer
+    def guard_or_defer_runtime_assert(self, expr, *args, **kwargs):
+        answer = super().guard_or_defer_runtime_assert(expr, *args, **kwargs)
+        self.note(expr, True, 'check')
+        return answer
+
+class Looking(torch.overrides.TorchFunctionMode):
+    "Notes what the code asks of a tensor besides its size: `{fact: (answer, place)}`"
+    facts = {'dtype', 'layout', 'requires_grad', 'is_contiguous', 'stride', 'storage_offset', 'data_ptr', 'element_size', 'untyped_storage', 'nbytes', 'itemsize', 'is_leaf', 'grad_fn', '__repr__', '__format__'}
+    def __init__(self): super().__init__(); self.seen = {}
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, '__name__', '')
+        if name == '__get__': name = getattr(getattr(func, '__self__', None), '__name__', name)
+        if name in self.facts:
+            f = sys._getframe(1)
+            where, _ = _place(f)
+            if not _is_machinery(f):
+                if name in ('__repr__', '__format__'): raise NotImplementedError(f'a tensor is turned into words at {where}')
+                self.seen.setdefault((name, where))
+        return func(*args, **(kwargs or {}))
+
+# %% ../nbs/08c_sizes.ipynb #8de5396a
+@contextlib.contextmanager
+def open_sizes():
+    """Python's own functions that make a plain number of a size leave it open: `len`, `math.sqrt`, `divmod`, and two of torch's that want numbers;
+    words and hashes of a size ask what it is"""
+    from torch._subclasses.fake_tensor import FakeTensor
+    S, T, F = torch.SymInt, torch.Tensor, torch.nn.functional
+    length, root, hashed, words, hot, unfolded, pointer = builtins.len, math.sqrt, S.__hash__, S.__repr__, F.one_hot, T.unfold, T.data_ptr
+    def by_torch(): return '/torch/' in (name := sys._getframe(2).f_code.co_filename) or 'sympy' in name
+    def one_hot(y, num_classes=-1):
+        if isinstance(num_classes, int) and num_classes == -1: return hot(y)
+        return (y.unsqueeze(-1) == torch.arange(num_classes)).to(torch.int64)
+    def unfold(x, dimension, size, step):
+        d, n = dimension % x.ndim, x.shape[dimension]
+        at = torch.arange(n - size + 1) if isinstance(step, int) and step == 1 else torch.arange((n - size)//step + 1)*step
+        x = x.movedim(d, 0)[at.unsqueeze(1) + torch.arange(size)] # (places, kernel, the others)
+        return x.movedim(1, -1).movedim(0, d)
+    def data_ptr(t):
+        if sys._getframe(1).f_code.co_filename.startswith(_own): return id(t)
+        raise NotImplementedError('data_ptr')
+    new = {(builtins, 'len'): lambda x: x.shape[0] if isinstance(x, FakeTensor) and x.ndim else length(x),
+           (math, 'sqrt'): lambda v: torch.sym_sqrt(v) if isinstance(v, (S, torch.SymFloat)) else root(v),
+           (S, '__hash__'): lambda s: hashed(s) if by_torch() else hash(int(s)),
+           (S, '__divmod__'): lambda s, o: (s//o, s % o),
+           (S, '__repr__'): lambda s: words(s) if by_torch() else repr(int(s)),
+           (S, '__str__'): lambda s: words(s) if by_torch() else repr(int(s)),
+           (S, '__format__'): lambda s, how: words(s) if by_torch() else format(int(s), how),
+           (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr}
+    old = {(where, k): vars(where).get(k) for where,k in new}
+    for (where, k),f in new.items(): setattr(where, k, f)
+    try: yield
+    finally:
+        for (where, k),f in old.items(): setattr(where, k, f) if f is not None else delattr(where, k)
+
+# %% ../nbs/08c_sizes.ipynb #adcfd104
+class Recorded(NamedTuple):
+    "A graph of operations, and what was asked on the way"
+    graph:object # torch.fx.GraphModule: its placeholders are the tensors, in order
+    symbols:dict # {name: sizes}, a list for each tensor, of sympy symbols, and plain numbers where the axis was not to be open
+    env:object # torch's book on what was decided
+    questions:list
+    seen:dict # what the code asked of a tensor besides its size
+    known:dict # what has been worked out from these
+
+def recorded(f, # a function of tensors
+             named:dict, # {name: tensor}, to call it with: their shapes are the sizes to decide by
+             open=lambda name, axis: True, # whether an axis is to stay open
+             table=None, # {operation: decomposition}
+             plain=False, # whether to leave sizes plain numbers
+            ) -> Recorded:
+    from torch.fx.experimental.proxy_tensor import make_fx
+    env, looking, how = Asking(), Looking(), dict(pre_dispatch=True, decomposition_table=table or {})
+    if plain:
+        with torch.no_grad(), open_sizes(): return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
+    symbols = {}
+    def watched(*tensors):
+        for k,t in zip(named, tensors):
+            symbols[k] = [s.node.expr if isinstance(s, torch.SymInt) else s for s in t.shape]
+            for s in symbols[k]:
+                if not isinstance(s, int): env.constrain_symbol_range(s, compiler_min=1, compiler_max=sys.maxsize)
+        env.questions.clear()
+        with open_sizes(), looking: return f(*tensors)
+    graph, *_ = record_function(watched, named, open, env, **how)
+    return Recorded(graph, symbols, env, [*env.questions], looking.seen, {})
