@@ -143,7 +143,8 @@ def from0(form):
     "[form >= 0]"
     low, high = bounds(form)
     if at_least(low, 0): return one
-    return number(0) if at_least(negative(high), 1) else atom(('from0', form))
+    if at_least(negative(high), 1): return number(0)
+    return atom(('from0', form))
 
 def free(a):
     if a[0] == 'entry': return set().union(*map(indices_in, a[2]))
@@ -185,6 +186,9 @@ def term(c, bound, factors) -> Expr:
         if a[0] in facts01 or a[:2] == ('fn', 'step'): p = min(p, 1)             # squared, they are themselves
         if a[0] == 'size' and isinstance(a[1], int): c, p = c*Fraction(a[1])**math.floor(p), p - math.floor(p)
         if p: kept[a] = tidy(p)
+    switches = [a for a in kept if a[:2] == ('fn', 'step')]
+    for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
+        if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
     bound = list(dict.fromkeys(bound))
     for d in [a for a in kept if a[0] == 'zero']:
         if (found := _sifted(d, kept, bound)):
@@ -314,9 +318,9 @@ def _log_of_quotient(e):
     return (log(Expr({m: 1})) - log(Expr({n: 1})))*c
 def expr_of(a): return Expr({named([], [(a, 1)]): 1})
 
-odd = {'erf', 'sin'}
+odd = {'erf', 'sin', 'atan'}
 def fn(name, e):
-    "The function `name` of an expression: exp, log, step, erf, sin, cos"
+    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan"
     if name in ('exp', 'log', 'step'): return {'exp': exp, 'log': log, 'step': step}[name](e)
     if not e.terms: return number(name == 'cos')
     if sign(e) > 0: return atom(('fn', name, e))
@@ -324,7 +328,8 @@ def fn(name, e):
 pi = atom(('size', 'π'))
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
-    'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z), 'sin': lambda z: fn('cos', z), 'cos': lambda z: -fn('sin', z)}
+    'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z), 'sin': lambda z: fn('cos', z), 'cos': lambda z: -fn('sin', z),
+    'atan': lambda z: power(1 + z*z, -1)}
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
 class Names:
@@ -345,6 +350,12 @@ class Names:
         new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate(ixs)} | {i: ('index', i[1], f'%o{k}') for k,i in enumerate(over)}
         name = self.maxima.setdefault((e.rename(new), len(ixs)), (f'^{len(self.maxima)}', tuple(ixs), tuple(over), e))[0]
         return entry(name, ixs)
+
+    def is_of(self, name, x):
+        "Whether the maximum `name` was taken over what the tensor `x` holds"
+        _, own, over, e = next(v for v in self.maxima.values() if v[0] == name)
+        mine = [i for a in x.axes for i in a]
+        return len(mine) == len(own) + len(over) and any(x.e.rename(dict(zip(mine, way))) == e for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine])
 
     def constant(self, ixs, e) -> Expr:
         "A name for `e` that has no derivative, as after `detach`"
@@ -405,15 +416,21 @@ class Names:
                     new = {j: index(j[1]) for j in ixs}
                     rest = [new[j] for j in ixs if j != i]
                     self.facts.append(([new[i]], [(('entry', name, tuple(new[j] for j in ixs)), 1)], known, rest))
-        if not cleared(e, self.facts).terms: return True
+        if self._cleared(e): return True
         order_ = list(self.meant)
         names = sorted(order_, key=lambda n: (not any(a[0] in nests for a in self.meant[n][1].atoms()), -order_.index(n)))
         stop = time.process_time() + seconds
         while n := next((n for n in names if f"'{n}'" in e.key), None):
             e = self.written_out(e, n)
             if len(e.terms) > 1000 or time.process_time() > stop: return False
-            if not cleared(e, self.facts).terms: return True
+            if self._cleared(e): return True
         return False
+
+    def _cleared(self, e):
+        rest = cleared(e, self.facts)
+        if rest.terms and len(rest.terms) < 60: rest = cleared(spread(rest), self.facts)
+        if rest.terms and len(rest.terms) < 60: rest = multiplied_out(rest) or rest
+        return not rest.terms
 
 # %% ../nbs/05b_algebra.ipynb #e7d3dcf5
 def rule(base, meant):
@@ -492,6 +509,38 @@ def cleared(e, facts=()):
         if rest == e: break
         e = reduced(rest, facts)
     return e
+
+def multiplied_out(e, most=400):
+    "`e` times its denominators, where they are whole powers of sums that no term is summed over; None where it grows too much"
+    for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
+        powers = [dict(f).get(base, 0) for _,f in e.terms]
+        if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,_ in e.terms): continue
+        up = [(p - min(powers), Expr({(b, tuple(ap for ap in f if ap[0] != base)): c})) for p,((b,f),c) in zip(powers, e.terms.items())]
+        if sum(len(base[1].terms)**k for k,_ in up) > most: return None
+        e = total(rest*power(base[1], k) for k,rest in up)
+    return e
+
+def spread(e, most=4):
+    "`e` with sums over a few places written out, and [i >= j] as [i > j] + [i = j]"
+    def each(a, p):
+        if a[0] != 'from0': return power(expr_of(a), p, a[0] == 'sum')
+        if a[1][0][1] < 0: return 1 - each(('from0', linear((*negative(a[1]), (1, -1)))), 1)
+        c = dict(a[1]).get(1, 0)
+        if not -3 <= c <= 3: return expr_of(a)
+        base = [(k, v) for k,v in a[1] if k != 1]
+        return (atom(('from0', linear([*base, (1, -1)]))) + total(zero(linear([*base, (1, t)])) for t in range(0, c + 1))
+                - total(zero(linear([*base, (1, t)])) for t in range(c + 1, 0)))
+    out = []
+    for m,c in e.terms.items():
+        b, f = opened(m)
+        few = [i for i in b if all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most]
+        rest = product([number(c), *(each(a, p) for a,p in f)])
+        for i in few:
+            if any(i in free(a) and a[0] not in facts01 for a in rest.atoms()): continue
+            b = [j for j in b if j != i]
+            rest = total(rest.put({i: {1: v}}) for v in range(sum(v for _,v in i[1])))
+        out.append(rest.sum(b))
+    return total(out)
 
 # %% ../nbs/05b_algebra.ipynb #b3f6318a
 def values(e, ixs, tensors, sizes, names=None):

@@ -20,6 +20,7 @@ class Unknown(Exception):
 class Split(Exception): "An axis is to be read as several: (its size, the factors)"
 class Labels(Exception): "Integers of an input index an axis: (input, size)"
 
+half = Fraction(1, 2)
 def flat(axes): return [i for a in axes for i in a]
 def lengths(axis): return [i[1] for i in axis]
 def length(axis): return product(size(i[1]) for i in axis)
@@ -38,11 +39,10 @@ def exact(v):
     if not math.isfinite(v): raise Unknown(f'the number {v}')
     q = Fraction(v).limit_denominator(10**6)
     if (q.denominator < 1000 or 10**6 % q.denominator == 0) and math.isclose(q, v, rel_tol=1e-15): return number(q)
-    for p in (0, Fraction(1, 2), Fraction(-1, 2), 1, -1):
-        for r in (1, 2, 3, 5, 6, 7, 10, 11, 13):
-            w = v/math.pi**float(p)/math.sqrt(r)
-            q = Fraction(w).limit_denominator(1000)
-            if q and math.isclose(q, w, rel_tol=3e-15): return number(q)*power(pi, p)*power(number(r), Fraction(1, 2))
+    roots = [(math.pi**float(p)*math.sqrt(r), power(pi, p)*power(number(r), half)) for p in (0, half, -half, 1, -1) for r in (1, 2, 3, 5, 6, 7, 10, 11, 13)]
+    for unit,e in (*roots, *((math.log(r)**p, power(log(number(r)), p)) for r in (2, 3, 5, 10) for p in (1, -1))):
+        q = Fraction(v/unit).limit_denominator(1000)
+        if q and math.isclose(q, v/unit, rel_tol=3e-15): return number(q)*e
     decimal = Fraction(repr(v))
     return number(decimal if decimal.denominator <= 10**12 else Fraction(v))
 
@@ -151,14 +151,20 @@ table['gt'] = comparison(lambda x, y: step(x - y), lambda d: from0(linear((*d, (
 table['lt'] = comparison(lambda x, y: step(y - x), lambda d: from0(linear((*negative(d), (1, -1)))))
 table['ge'] = comparison(lambda x, y: 1 - step(y - x), from0)
 table['le'] = comparison(lambda x, y: 1 - step(x - y), lambda d: from0(negative(d)))
-table['eq'] = comparison(None, is_zero)
+equal = comparison(None, is_zero)
+@op('eq', walk=True)
+def eq_(w, sizes, x, y):
+    "Of numbers, only with the greatest of them: where it is not above them"
+    for a,b in ((x, y), (y, x)):
+        m = b.e.monomial() if isinstance(b, Value) and b._e is not None else None
+        if m and len(m[1]) == 1 and m[1][0][0][0] == 'entry' and m[1][0][0][1][0] == '^' and w.names.is_of(m[1][0][0][1], a): return elementwise(lambda a, b: 1 - step(b - a))(a, b)
+    return equal(x, y)
 table['ne'] = comparison(None, lambda d: 1 - is_zero(d))
 op('logical_and', 'bitwise_and', '__and__')(elementwise(lambda x, y: x*y))
 op('logical_or', 'bitwise_or', '__or__')(elementwise(lambda x, y: x + y - x*y))
 op('logical_xor', 'bitwise_xor', '__xor__')(elementwise(lambda x, y: x + y - 2*x*y))
 op('logical_not', 'bitwise_not')(elementwise(lambda x: 1 - x))
 
-half = Fraction(1, 2)
 def sigmoid(x): return power(1 + exp(-x), -1)
 def tanh(x): return 1 - 2*power(1 + exp(2*x), -1)
 def softplus(x): return log(1 + exp(x))
@@ -166,11 +172,11 @@ for _name,_f in dict(
     neg=lambda x: -x, square=lambda x: x*x, sqrt=lambda x: power(x, half), rsqrt=lambda x: power(x, -half), reciprocal=lambda x: power(x, -1),
     log=log, log1p=lambda x: log(1 + x), log2=lambda x: log(x)/log(number(2)), log10=lambda x: log(x)/log(number(10)), expm1=lambda x: exp(x) - 1,
     exp2=lambda x: exp(x*log(number(2))), sigmoid=sigmoid, tanh=tanh, erf=lambda x: fn('erf', x), erfc=lambda x: 1 - fn('erf', x),
-    sin=lambda x: fn('sin', x), cos=lambda x: fn('cos', x), tan=lambda x: fn('sin', x)/fn('cos', x), sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
+    sin=lambda x: fn('sin', x), cos=lambda x: fn('cos', x), tan=lambda x: fn('sin', x)/fn('cos', x), atan=lambda x: fn('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)), sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
     relu=lambda x: x*step(x), abs=lambda x: x*(2*step(x) - 1), sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x),
-    log_sigmoid=lambda x: -softplus(-x), silu=lambda x: x*sigmoid(x), mish=lambda x: x*tanh(softplus(x)), hardsigmoid=None,
+    log_sigmoid=lambda x: -softplus(-x), silu=lambda x: x*sigmoid(x), mish=lambda x: x*tanh(softplus(x)),
     maximum=lambda x, y: y + (x - y)*step(x - y), minimum=lambda x, y: x + (y - x)*step(x - y), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6)).items():
-    if _f: table[_name] = elementwise(_f)
+    table[_name] = elementwise(_f)
 
 @op('exp')
 def exp_(x): return Value(x.axes, x.sizes, exp(x.e)*(1 - x.hidden) if x.hidden else exp(x.e))
@@ -485,38 +491,34 @@ def arange(w, sizes, *a, **kw):
     return Value([axis], sizes, None, linear([*((i, int(step.number())) for i in axis), *form_of(start)]))
 @op('one_hot')
 def one_hot(y, c=-1): raise Unknown('one_hot without the number of classes')
+def placed(e, j, form):
+    "`e` with the place `form` for its index `j`"
+    if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) and form[0][0][1] == j[1]: return e.put({j: form[0][0]})
+    return (e*is_zero(minus([(j, 1)], form))).sum([j])
 @op('index', 'index_select', 'embedding', '_unsafe_index', walk=True)
 def index_(w, sizes, x, *args):
-    name = w.name
-    items = [None]*(args[0] % x.ndim) + [args[1]] if name == 'index_select' else [args[0]] if name == 'embedding' else args[0]
-    if name == 'embedding' and any(a not in (-1, False) for a in args[1:]): raise Unknown('an embedding with such arguments')
-    items = [*items, *[None]*(x.ndim - len(items))]
+    items = [None]*(args[0] % x.ndim) + [args[1]] if w.name == 'index_select' else [args[0]] if w.name == 'embedding' else args[0]
+    if w.name == 'embedding' and any(a not in (-1, False) for a in args[1:]): raise Unknown('an embedding with such arguments')
     at = [k for k,i in enumerate(items) if i is not None]
     if at != list(range(at[0], at[-1] + 1)): raise Unknown('indices that do not stand together')
-    if any(items[k]._e is not None for k in at): raise Unknown('an index by a mask')
-    axes, isizes, ys = aligned(*(items[k] for k in at))
-    e, new = x.e, {}
+    axes, _, ys = aligned(*(items[k] for k in at))
     for k in at: x = w.one(x, k)
     e = x.e
-    for k,y in zip(at, ys):
-        (old,) = x.axes[k]; form = w.labelled(y.form, old[1])
-        if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) and form[0][0][1] == old[1]: new[old] = form[0][0]
-        elif within(form, old[1]): e = (e*is_zero(minus([(old, 1)], form))).sum([old])
-        else: raise Unknown('an index that may lie outside of the axis')
-    return Value([*x.axes[:at[0]], *axes, *x.axes[at[-1]+1:]], sizes, e.put(new))
+    for k,y in zip(at, ys): e = placed(e, x.axes[k][0], w.label(y, x.axes[k][0][1]))
+    return Value([*x.axes[:at[0]], *axes, *x.axes[at[-1]+1:]], sizes, e)
 @op('gather', walk=True)
 def gather(w, sizes, x, d, y, sparse_grad=False):
     d %= x.ndim; y, x = y.fresh(), w.one(x, d); (j,) = x.axes[d]
-    lab, axes = w.label(y, j[1]), []
+    form, axes = w.label(y, j[1]), []
     for k,(a,b) in enumerate(zip(x.axes, y.axes)):
         if k != d and a and b and lengths(a) != lengths(b): raise Unknown('a gather from a part')
         axes.append(b if k == d or b else tuple(new_index(i[1]) for i in a))
     new = {i: n for k,(a,b) in enumerate(zip(x.axes, axes)) if k != d for i,n in zip(a, b)}
-    return Value(axes, sizes, x.e.put({j: lab} | new))
+    return Value(axes, sizes, placed(x.e.put(new), j, form))
 def scattered(add):
     def f(w, sizes, x, d, y, src, reduce=None):
         if reduce not in (None, 'add', 'sum'): raise Unknown('a scatter that is no sum')
-        d %= x.ndim; y, src = y.fresh(), value(src).fresh(); lab = w.label(y, form_of(x.sizes[d])); axes = []
+        d %= x.ndim; y, src = y.fresh(), value(src).fresh(); form = w.label(y, form_of(x.sizes[d])); axes = []
         if src.ndim == 0: src = Value([()]*y.ndim, y.sizes, src.e)
         new = {}
         for k,(a,b) in enumerate(zip(src.axes, y.axes)):
@@ -524,7 +526,7 @@ def scattered(add):
             if a and b and lengths(a) != lengths(b): raise Unknown('a scatter of a part')
             axes.append(b or a); new |= dict(zip(a, b or a))
         if not (add or reduce) and y.sizes[d] != one: raise Unknown('a scatter of several, of which the last stays')
-        j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], [(lab, 1)]))
+        j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
         own, gone = [(j,) if k == d else a for k,a in enumerate(axes)], axes[d]
         more = y.sizes[d] if not gone else one
         put_ = Value(own, x.sizes, (src.e.put({k: v for k,v in new.items() if k != v})*hot).sum(gone)*more)
@@ -534,9 +536,9 @@ def scattered(add):
 op('scatter_add', walk=True)(scattered(True)); op('scatter', walk=True)(scattered(False))
 @op('index_add', walk=True)
 def index_add(w, sizes, x, d, y, src, alpha=1):
-    d %= x.ndim; y, src = y.fresh(), src.fresh(); lab = w.label(y, form_of(x.sizes[d]))
+    d %= x.ndim; y, src = y.fresh(), src.fresh(); form = w.label(y, form_of(x.sizes[d]))
     (a,), b = y.axes, src.axes[d]
-    j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], [(lab, 1)]))
+    j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
     e = src.e.put(dict(zip(b, a)))
     return table['add'](x, table['mul'](Value([(j,) if k == d else q for k,q in enumerate(src.axes)], x.sizes, (e*hot).sum(a)), alpha))
 @op('index_put', walk=True)
@@ -550,8 +552,12 @@ def nll_loss(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
     return mean(picked) if reduction == 1 else sum_(picked) if reduction == 2 else picked
 @op('cross_entropy_loss', walk=True)
 def cross_entropy_loss(w, sizes, x, y, weight=None, reduction=1, ignore_index=-100, label_smoothing=0.):
-    if label_smoothing or y._e is not None: raise Unknown('a cross-entropy with smoothing or probabilities')
-    return nll_loss(w, sizes, log_softmax(x, 1), y, weight, reduction, ignore_index)
+    if y._e is not None: raise Unknown('a cross-entropy of probabilities')
+    logp = log_softmax(x, 1)
+    own = nll_loss(w, sizes, logp, y, weight, reduction, ignore_index)
+    if not label_smoothing: return own
+    rest = table['neg'](mean(logp, 1)); rest = mean(rest) if reduction == 1 else sum_(rest) if reduction == 2 else rest
+    return table['add'](table['mul'](own, 1 - label_smoothing), table['mul'](rest, label_smoothing))
 @op('mse_loss')
 def mse_loss(x, y, reduction=1):
     d = table['sub'](x, y); d = table['mul'](d, d)
@@ -649,7 +655,7 @@ class Walk:
         "Indices for an axis of size `s`: several where that is a product, none where it is 1"
         if s == one: return ()
         if s in self.split: return tuple(i for f in self.split[s] for i in self.axis(f))
-        if (m := s.monomial()) and m[1] and all(a[0] == 'size' and p.denominator == 1 and p > 0 for a,p in m[1]) and (len(m[1]) > 1 or m[1][0][1] > 1 or m[0] > 1) and m[0].denominator == 1:
+        if (m := s.monomial()) and m[1] and all(a[0] == 'size' and p.denominator == 1 and p > 0 for a,p in m[1]) and (len(m[1]) > 1 or m[1][0][1] > 1) and m[0].denominator == 1:
             parts = sorted(m[1], key=lambda ap: self.order.index(ap[0][1]) if ap[0][1] in self.order else 99)
             return (*([new_index(((1, int(m[0])),))]*(m[0] != 1)), *(new_index(((a[1], 1),)) for a,p in parts for _ in range(int(p))))
         return (new_index(form_of(s)),)
@@ -672,11 +678,11 @@ class Walk:
             if is_index(k) and k[0] == 'label' and k[1] is None: raise Labels(k[2], n)
         return form
     def label(self, y, n):
-        "An integer tensor as one index or label of an axis of size `n`"
-        if y._e is not None or len(y.form) != 1 or y.form[0][1] != 1 or not is_index(y.form[0][0]): raise Unknown('an index that is no label')
-        (k, _), = self.labelled(y.form, n)
-        if k[1] != n: raise Unknown('labels of another axis')
-        return k
+        "An integer tensor as a place on an axis of size `n`: a linear form"
+        if y._e is not None: raise Unknown('an index by a mask')
+        form = self.labelled(y.form, n)
+        if not (len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) and form[0][0][1] == n or within(form, n)): raise Unknown('an index that may lie outside of the axis')
+        return form
 
     def input(self, name, val):
         sizes = [self.sizes(s) for s in val.shape]

@@ -196,7 +196,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import at_least, entry, linear, negative, number, product, size, values
-from .operations import Labels, Sizes, Split, Unknown, Walk, elementwise
+from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise
 from .record import _own, _torch, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
@@ -351,6 +351,7 @@ def settle(r, asked=True):
         if sorted(v for k,v in parts.items() if k != 1) != [-1, 1] or not all(k == 1 or k.is_Symbol for k in parts): continue
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
+    if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
     r.known[key] = now
     now.meant = meant
     return now
@@ -522,15 +523,22 @@ def read(step, r, again):
             found = torch._decomp.get_decompositions([e.op])
             if not found and not e.op.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd): raise
             table |= found or {e.op: e.op.decompose}
+            tied = r.known.get('tied', {})
             try: r = again(table)
             except Exception: raise e from None
+            r.known.update(table=table, tied=tied)
     raise Unknown('axes that are split in too many ways')
 
 # %% ../nbs/05d_every_size.ipynb #417acb17
-def differs(g, e):
-    "Whether a gradient in float64 is another than it should be"
+def differs(g, e, eps=1e-7):
+    "Whether a gradient is another than it should be, `eps` being some times what rounding takes away"
     if g is None: return bool((e != 0).any())
-    return g.shape != e.shape or e.numel() > 0 and bool(((g - e).abs() > 1e-7*(e.abs().max() + e.abs()) + 1e-12).any())
+    return g.shape != e.shape or e.numel() > 0 and bool(((g - e).abs() > eps*(e.abs().max() + e.abs()) + 1e-5*eps + (eps > 1e-6)*eps).any())
+
+def coarsest(r):
+    "1e-7 for code in float64; more where it computes in a shorter dtype"
+    kinds = {v.dtype for n in r.graph.graph.nodes for v in [n.meta.get('val')] if isinstance(v, Tensor) and v.is_floating_point()}
+    return max([1e-7, *(1e3*torch.finfo(d).eps for d in kinds - {torch.float64})])
 
 def refuted(k, numbers, up, g, e, failed):
     "A counterexample in words, with numbers that can be pasted where they are few"
@@ -544,9 +552,9 @@ def refuted(k, numbers, up, g, e, failed):
 
 class Examined:
     "A step recorded every way it can go, shown, and tried on numbers: `verdict(name)`, `wrong`, `conditions`, `problems`, `paths`"
-    def __init__(self, step, paths=None, most=12):
-        self.step, self.rng, self.most = step, random.Random(0), most
-        self.paths, self.conditions, self.problems, self.wrong = paths or [], [], [], {}
+    def __init__(self, step, paths=None, most=12, tied=False):
+        self.step, self.rng, self.most, self.tied = step, random.Random(0), most, tied
+        self.paths, self.conditions, self.problems, self.wrong, self.rests = paths or [], [], [], {}, []
         if paths is None: self.record_all()
         self.try_numbers()
         if paths is None: self.look_closer()
@@ -578,6 +586,19 @@ class Examined:
             r, shapes = step.record(looser), looser
         return r, shapes
 
+    def tie(self, r):
+        "Have axes be the same that are so in what was given, and say so"
+        now, first, tied = settle(r), {}, {}
+        for k,i,s in axes_of(r):
+            n = self.step.named[k].shape[i]
+            if isinstance(s, int) or n == 1 or not now(s).is_Symbol: continue
+            q, j, t = first.setdefault(n, (k, i, now(s)))
+            if now(s) == t or now(s) in tied: continue
+            tied[now(s)] = t
+            self.conditions.append(f'only where {q}.shape[{j}] = {k}.shape[{i}]')
+        r.known.clear()
+        r.known['tied'] = tied
+
     def record_all(self):
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
         todo, done = [(None, None)], set()
@@ -591,10 +612,12 @@ class Examined:
                     continue
                 self.problems.append(_in_words(e))
                 return
+            if self.tied: self.tie(r)
             asked = [q for q in dict.fromkeys(r.questions) if q.kind in ('asked', 'number')]
-            if (key := tuple((str(q.expr), str(q.answer)) for q in asked)) in done: continue
+            key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m for (k,i,m),_ in self.rests)
+            if key in done: continue
             done.add(key)
-            self.paths.append(path := self.shown(r, shapes))
+            self.paths.append(path := self.shown(r, shapes, todo, done))
             need = settle(r, asked=False)
             for j,q in enumerate(asked):
                 found = []
@@ -620,12 +643,29 @@ class Examined:
             if not isinstance(s, int) and now(s).is_Symbol and n > 1: same[now(s)] = first.setdefault(n, now(s))
         return lambda e: now(e).xreplace(same)
 
-    def shown(self, r, shapes):
-        try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
+    def shown(self, r, shapes, todo, done):
+        try:
+            while True:
+                try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
+                except Rest as e: r = self.by_rests(r, shapes, *e.args, todo, done)
         except (Unknown, ZeroDivisionError, NotImplementedError, RecursionError) as e:
             self.problems.append(str(e))
             now = settle(r)
             return Path(shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
+
+    def by_rests(self, r, shapes, symbol, m, todo, done):
+        "A size is looked at by what a division by `m` leaves: one way for each that is left"
+        import sympy
+        now = settle(r)
+        (k, i), = [(k, i) for k,i,s in axes_of(r) if s == symbol][:1] or [(None, None)]
+        if k is None: raise Unknown('a size that is divided')
+        n = shapes[k][i]
+        now.meant[symbol] = m*sympy.Symbol(f'{symbol}_', integer=True, positive=True) - (-n) % m
+        if not any(isinstance(d, tuple) and d[0] == (k, i, m) for d in self.rests):
+            self.rests.append(((k, i, m), n % m))
+            same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int) and (s == symbol or settle(r)(s) == settle(r)(symbol))]
+            for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,s in shapes.items()}, None))
+        return r
 
     def look_closer(self):
         "What else the code may have looked at: a size as an object, or facts of a tensor besides its size"
@@ -638,7 +678,7 @@ class Examined:
                 if fact == 'dtype' and self.same_in_float32(path): continue
                 self.conditions.append(f'with the {fact} of the recording: {where} asks for it')
     def same_in_float32(self, path):
-        try: return work(self.step.record(path.shapes, dtype=torch.float32).graph) == work(path.r.graph)
+        try: return work(self.step.record(path.shapes, path.r.known.get('table'), dtype=torch.float32).graph) == work(path.r.graph)
         except Exception: return False
 
     def small(self, path, low, high):
@@ -673,8 +713,9 @@ class Examined:
             if not self.paths and not self.problems: self.problems.append(_in_words(e))
             return False
         if not all(t.isfinite().all() for t in (out, *auto.values())): return False
+        eps = max([1e-7, *(coarsest(p.r) for p in self.paths)])
         for k,e in auto.items():
-            if k in self.wrong or not (differs(wrote[k], e) or failed and wrote[k] is None): continue
+            if k in self.wrong or not (differs(wrote[k], e, eps) or failed and wrote[k] is None): continue
             self.wrong[k] = self.counterexample(k, path) or refuted(k, numbers, up, wrote[k], e, failed)
         if failed and not self.wrong: self.problems.append(failed)
         if path and sizes and path.rows and not failed and answers_at(path.r, shapes):
@@ -692,7 +733,7 @@ class Examined:
             got = values(e, at, tensors, sizes, path.walk.names).expand([math.prod(v.shape)] if not at else [-1]*len(at))
             if got.numel() == v.numel(): got = got.reshape(v.shape)
             elif k == 'out': continue # an axis that it does not depend on
-            if got.isfinite().all() and differs(v.double(), got): path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
+            if got.isfinite().all() and differs(v.double(), got, coarsest(path.r)): path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
 
     def counterexample(self, k, path):
         "One of few numbers, of two digits; None where there is none"
@@ -703,7 +744,7 @@ class Examined:
             numbers = {n: (t*10).round()/10 if t.is_floating_point() and n not in self.step.masks else t for n,t in numbers.items()}
             try: out, up, wrote, auto, _, failed = self.step.run(numbers)
             except Exception: continue
-            if out.isfinite().all() and auto[k].isfinite().all() and differs(wrote[k], auto[k]):
+            if out.isfinite().all() and auto[k].isfinite().all() and differs(wrote[k], auto[k], max([1e-7, *(coarsest(p.r) for p in self.paths)])):
                 return refuted(k, numbers, up, wrote[k], auto[k], failed)
 
 def other_work(step, path, rng):
@@ -715,7 +756,7 @@ def other_work(step, path, rng):
         else: return None
         at = {s: shapes[k][i] + s*0 for k,i,s in axes_of(path.r) if not isinstance(s, int)}
         try:
-            if work(path.r.graph, at) != work(step.record(shapes, plain=True).graph): return shapes
+            if work(path.r.graph, at) != work(step.record(shapes, path.r.known.get('table'), plain=True).graph): return shapes
         except Exception: return shapes
 
 def work(graph, at={}):
@@ -734,8 +775,12 @@ def work(graph, at={}):
             and isinstance(n.target, torch._ops.OpOverload) and n.target._schema.name.split('::')[1] not in quiet]
 
 def examine(step):
-    "A step at all sizes; where it is right only at a size that the layer holds as a number, at that size"
+    """A step at all sizes; where that is not shown, with sizes the same that were given so; where it is right only at
+    a size that the layer holds as a number, at that size"""
     x = Examined(step)
+    if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked):
+        y = Examined(step, tied=True)
+        if all(y.verdict(k) == 'proved' for k in step.asked): return y
     held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items() if type(v) is int and v > 1}
     fixed = {(k, i): n for n,v in held.items() for k,s in step.shapes.items() for i,m in enumerate(s) if m == v}
     if not x.wrong or not fixed: return x
