@@ -313,6 +313,33 @@ def einsum(equation, tensors, path=None):
     gone = [l for l in sizes if l not in out]
     e = e.sum(i for l in gone for i in axes.get(l, ()))*product(sizes[l] for l in gone if l not in axes)
     return Value([axes.get(l, ()) for l in out], [sizes[l] for l in out], e)
+def tuple_(v, n): return [*v]*(n//len(v)) if isinstance(v, (list, tuple)) else [v]*n
+@op('conv1d', 'conv2d', walk=True)
+def conv(w, sizes, x, k, b=None, stride=1, padding=0, dilation=1, groups=1):
+    "x (n, c_in, …) with k (c_out, c_in, …): padded, then place i + j for place i of the result and j of the kernel"
+    n = x.ndim - 2
+    if isinstance(padding, str) or groups != 1: raise Unknown('a convolution with such arguments')
+    x = pad(w, None, x, [p for p in reversed(tuple_(padding, n)) for _ in (0, 1)])
+    return convolved(w, sizes, x, k, b, tuple_(stride, n), tuple_(dilation, n))
+def convolved(w, sizes, x, k, b, stride, dilation):
+    n, k = x.ndim - 2, k.fresh()
+    for d in range(n): x, k = w.one(x, d + 2), w.one(k, d + 2)
+    e, new = x.e, []
+    for d in range(n):
+        i, j, (old,) = new_index(form_of(sizes[d+2])), k.axes[d+2][0], x.axes[d+2]
+        e = (e*is_zero(minus([(old, 1)], [(i, stride[d]), (j, dilation[d])]))).sum([old])
+        new.append((i,))
+    if lengths(x.axes[1]) != lengths(k.axes[1]): raise Unknown('channels that are merged in two ways')
+    e = (e*k.e.put(dict(zip(k.axes[1], x.axes[1])))).sum([*x.axes[1], *(a[0] for a in k.axes[2:])])
+    o = Value([x.axes[0], k.axes[0], *new], sizes, e)
+    return o if b is None else table['add'](o, b.on([0, *[None]*n]))
+@op('conv_transpose1d', 'conv_transpose2d', walk=True)
+def conv_transpose(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    n = x.ndim - 2
+    if groups != 1 or {*tuple_(stride, n), *tuple_(dilation, n)} != {1} or any(tuple_(output_padding, n)) or any(tuple_(padding, n)):
+        raise Unknown('a transposed convolution with such arguments')
+    ends = [w.sizes(s) - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)]
+    return convolved(w, sizes, pad(w, None, x, ends), flip(w, None, k, [*range(2, k.ndim)]).on([1, 0, *range(2, k.ndim)]), b, [1]*n, [1]*n)
 @op('softmax', '_softmax')
 def softmax(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')

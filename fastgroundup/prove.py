@@ -6,7 +6,7 @@
 __all__ = ['Claim', 'Proof', 'prove']
 
 # %% ../nbs/05_prove.ipynb #79abb3eb
-import math, re
+import math, re, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -43,7 +43,10 @@ class Proof:
         corner = ', away from the corners of a relu or a maximum'*self.corner
         return f'{self.title}: {proved} of {len(self.rows)} gradients are proved' + (where + corner)*(proved > 0)
 
-    def _notes(self): return [*self.conditions, *(f'not shown: {p}' for p in dict.fromkeys(self.problems))]
+    def _notes(self):
+        meant = 'for sizes from 1, in exact arithmetic, for code that looks at nothing but shapes and values'
+        return [*[meant]*any(r.verdict == 'proved' for r in self.rows), *self.conditions,
+                *(f'not shown: {p}' for p in dict.fromkeys(self.problems))]
 
     def __str__(self):
         rows = [(r.name, f'({", ".join(r.axes)}{","*(len(r.axes) == 1)})', r.verdict, r.counterexample or r.missing) for r in self.rows]
@@ -106,7 +109,12 @@ def prove(layer:Module, # a layer, a composite or a Model
     are left as they were."""
     refuse_inputs(layer, inputs)
     proof, step = Proof(type(layer).__name__), Step(layer, inputs)
-    if layer.bwd is None: return _composite(proof, step)
+    with warnings.catch_warnings(): # of sizes that are only tried
+        warnings.simplefilter('ignore')
+        return _composite(proof, step) if layer.bwd is None else _leaf(proof, step)
+
+def _leaf(proof, step):
+    "A layer with a `bwd`"
     x = examine(step)
     if not x.wrong and not all(x.verdict(k) == 'proved' for k in step.asked): x = _at_one_size(step, x, proof)
     proof.conditions, proof.problems, proof.corner, formulas = x.conditions, x.problems, x.corner, _formulas(x, proof)
@@ -330,10 +338,18 @@ def settle(r, asked=True):
     def multiples(plain): # a multiple of 6 is 6 times something
         for e in map(now, told):
             if not (isinstance(e, sympy.Eq) and e.rhs == 0 and type(e.lhs).__name__ in ('Mod', 'PythonMod')): continue
+            if not all(a.is_polynomial() for a in e.lhs.args): continue
             top, m = sympy.fraction(sympy.cancel(e.lhs.args[0]/e.lhs.args[1]))
             if m == 1 or m.is_number != plain or not (top.is_Mul or top.is_Symbol): continue
             once = [s for s in sorted(top.free_symbols, key=str) if sympy.degree(top, s) == 1 and s not in m.free_symbols]
             if once and sympy.gcd(top/once[0], m) == 1: meant[once[0]] = m*positive(once[0])
+    def whole_parts(): # that many pieces of 2 are all of it
+        for e in map(now, told):
+            parts = {f: sympy.Dummy(positive=True) for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv')}
+            if not isinstance(e, sympy.Eq) or not parts or not all(f.args[0].is_Symbol and f.args[1].is_Integer for f in parts): continue
+            p, q = sympy.fraction(sympy.cancel(sympy.prod([e.lhs.xreplace(parts)])/e.rhs.xreplace(parts))) if 0 not in (e.lhs, e.rhs) else (0, 0)
+            pieces, all_ = sympy.prod([f.args[1]*d for f,d in parts.items()]), sympy.prod([f.args[0] for f in parts])
+            if (p, q) in ((pieces, all_), (all_, pieces)): meant.update({f.args[0]: f.args[1]*positive(f.args[0]) for f in parts})
     def product_(e): return all(v.is_Symbol or v.is_Integer and v > 0 for v in (e.args if e.is_Mul else (e,)))
     def same(): # two that have to be the same: what is left of their quotient
         for e in map(now, told):
@@ -344,7 +360,7 @@ def settle(r, asked=True):
                 if a.is_Symbol and a not in b.free_symbols and product_(b):
                     meant[a] = b
                     break
-    for step in (lambda: multiples(True), same, lambda: multiples(False), same): step()
+    for step in (lambda: multiples(True), whole_parts, same, lambda: multiples(False), same): step()
     for e in map(now, told): # n - k + 1 places: n is k - 1, and as many
         if not (isinstance(e, sympy.Ge) and e.rhs == 0): continue
         parts = sympy.expand(e.lhs).as_coefficients_dict()
