@@ -62,7 +62,8 @@ def within(form, size):
 # %% ../nbs/05b_algebra.ipynb #a6d51ee4
 def tidy(q): return q if type(q) is int else q.numerator if q.denominator == 1 else q
 class Expr:
-    "A sum of terms `{(bound, factors): coefficient}`: a rational number times a sum over the `bound` indices of a product of `(atom, power)`"
+    """A sum of terms `{(bound, factors): coefficient}`: a rational number times a sum over the `bound` indices of a
+    product of `(atom, power)`"""
     __slots__ = 'terms', 'free', '_key', '_depth'
 
     def __init__(self, terms):
@@ -113,7 +114,8 @@ class Expr:
         return self.map(lambda a, p: power(put_atom(a, new), p, a[0] == 'sum')) if new else self
     def map(self, f):
         "Each factor replaced by the expression f(atom, power)"
-        return total(product([number(c), *(f(a, p) for a,p in fs)]).sum(b) for m,c in self.terms.items() for b,fs in [opened(m)])
+        def one_(c, b, fs): return product([number(c), *(f(a, p) for a,p in fs)]).sum(b)
+        return total(one_(c, *opened(m)) for m,c in self.terms.items())
 
 def total(es):
     terms = {}
@@ -202,7 +204,7 @@ def term(c, bound, factors) -> Expr:
     return Expr({named(bound, list(kept.items())): c})
 
 def _sifted(d, factors, bound):
-    "What [v = L] lets us write: (whether it stays, {v: L}); sum_v [v = L] f(v) is f(L), and [i = j] f(j) is [i = j] f(i)"
+    "What [v = L] lets us write, (whether it stays, {v: L}): sum_v [v = L] f(v) is f(L), [i = j] f(j) is [i = j] f(i)"
     for v,c in d[1]:
         if not is_index(v) or v[0] != 'index' or abs(c) != 1: continue
         L = {k: -c*e for k,e in d[1] if k != v}
@@ -250,7 +252,7 @@ def sign(e):
     return next((1 if g[0] else -1 for _,g in sorted(groups.items()) if len(set(g)) == 1), 1)
 
 def common(e, kinds):
-    "(content, shared, rest) with e = content * shared * rest: a positive fraction, powers of atoms that all terms share"
+    "(content, shared, rest), whose product is `e`: a positive fraction, powers of atoms that all terms share"
     cs = list(e.terms.values())
     content = Fraction(math.gcd(*(c.numerator for c in cs)), math.lcm(*(c.denominator for c in cs)))
     own = [{a: p for a,p in f if kinds(a) and not free(a) & set(b)} for b,f in e.terms]
@@ -284,20 +286,24 @@ def power(e, p, keep=False):
 
 def exp(e):
     def each(m, c):
-        if not m[0] and len(m[1]) == 1 and m[1][0][0][:2] == ('fn', 'log') and m[1][0][1] == 1: return power(m[1][0][0][2], c)
+        a, p = m[1][0] if not m[0] and len(m[1]) == 1 else ((), 0)
+        if a[:2] == ('fn', 'log') and p == 1: return power(a[2], c)
         return atom(('fn', 'exp', Expr({m: 1})), c)
     return product(each(m, c) for m,c in e.terms.items())
 def log(e):
     if e == one: return number(0)
     _, shared, _ = common(e, is_exp)
-    if shared: return total([*(a[2]*p for a,p in shared.items()), log(e*product(atom(a, -p) for a,p in shared.items()))])
+    if shared:
+        rest = e*product(atom(a, -p) for a,p in shared.items())
+        return total([*(a[2]*p for a,p in shared.items()), log(rest)])
     if (m := e.monomial()) and m[0] == 1 and len(m[1]) == 1 and m[1][0][0][0] == 'sum' and m[1][0][1].numerator % 2:
         return log(m[1][0][0][1])*m[1][0][1]
     return atom(('fn', 'log', e))
 
 def rough(e):
     "Whether it may be 0 on more than a corner: a relu, what is left of a maximum"
-    return any(a[0] == 'entry' and a[1][0] in '~^' or a[0] == 'fn' and a[1] == 'step' or a[0] in nests and rough(a[-1]) for a in e.atoms())
+    def is_rough(a): return a[0] == 'entry' and a[1][0] in '~^' or a[:2] == ('fn', 'step') or a[0] in nests and rough(a[-1])
+    return any(map(is_rough, e.atoms()))
 def step(e):
     "[e > 0]"
     if (n := e.number()) is not None: return number(n > 0)
@@ -328,13 +334,16 @@ def fn(name, e):
 pi = atom(('size', 'π'))
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
-    'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z), 'sin': lambda z: fn('cos', z), 'cos': lambda z: -fn('sin', z),
+    'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
+    'sin': lambda z: fn('cos', z), 'cos': lambda z: -fn('sin', z),
     'atan': lambda z: power(1 + z*z, -1)}
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
 class Names:
     "Results that have a name of their own, such as `@3`, and what each of them is: `{name: (indices, Expr)}`"
-    def __init__(self): self.meant, self.known, self.maxima, self.constants, self.slopes, self.facts = {}, {}, {}, set(), {}, None
+    def __init__(self):
+        self.meant, self.known, self.maxima, self.constants = {}, {}, {}, set()
+        self.slopes, self.facts = {}, None
 
     def name(self, ixs, e) -> Expr:
         "An entry of a name for `e` on the indices `ixs`; the same name for the same expression"
@@ -347,15 +356,17 @@ class Names:
 
     def maximum(self, ixs, over, e) -> Expr:
         "The greatest value of `e` over the indices `over`, for each of `ixs`"
-        new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate(ixs)} | {i: ('index', i[1], f'%o{k}') for k,i in enumerate(over)}
-        name = self.maxima.setdefault((e.rename(new), len(ixs)), (f'^{len(self.maxima)}', tuple(ixs), tuple(over), e))[0]
-        return entry(name, ixs)
+        new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate([*ixs, *over])}
+        found = self.maxima.setdefault((e.rename(new), len(ixs)), (f'^{len(self.maxima)}', tuple(ixs), tuple(over), e))
+        return entry(found[0], ixs)
 
-    def is_of(self, name, x):
-        "Whether the maximum `name` was taken over what the tensor `x` holds"
-        _, own, over, e = next(v for v in self.maxima.values() if v[0] == name)
-        mine = [i for a in x.axes for i in a]
-        return len(mine) == len(own) + len(over) and any(x.e.rename(dict(zip(mine, way))) == e for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine])
+    def is_maximum(self, a, x):
+        "Whether the atom `a` is the maximum of what the tensor `x` holds"
+        found = [v for v in self.maxima.values() if a[:2] == ('entry', v[0])]
+        if not found: return False
+        (_, own, over, e), mine = found[0], [i for axis in x.axes for i in axis]
+        ways = [way for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine]]
+        return any(x.e.rename(dict(zip(mine, way))) == e for way in ways)
 
     def constant(self, ixs, e) -> Expr:
         "A name for `e` that has no derivative, as after `detach`"
@@ -388,8 +399,9 @@ class Names:
                 if not d.terms: return d
                 return ((1 - step(entry(name, own) - e))*d).sum(new.values()).put(dict(zip(own, ixs)))
             if name not in self.meant: return number(0)
-            if (name, tensor, at) not in self.slopes: self.slopes[name, tensor, at] = self.slope(self.meant[name][1], tensor, at)
-            return self.slopes[name, tensor, at].put(dict(zip(self.meant[name][0], ixs)))
+            own, e = self.meant[name]
+            if (key := (name, tensor, at)) not in self.slopes: self.slopes[key] = self.slope(e, tensor, at)
+            return self.slopes[key].put(dict(zip(own, ixs)))
         if a[0] not in nests: return number(0)
         inner = self.slope(a[-1], tensor, at)
         return inner if a[0] == 'sum' or not inner.terms else inner*slopes[a[1]](a[2])
@@ -417,8 +429,8 @@ class Names:
                     rest = [new[j] for j in ixs if j != i]
                     self.facts.append(([new[i]], [(('entry', name, tuple(new[j] for j in ixs)), 1)], known, rest))
         if self._cleared(e): return True
-        order_ = list(self.meant)
-        names = sorted(order_, key=lambda n: (not any(a[0] in nests for a in self.meant[n][1].atoms()), -order_.index(n)))
+        def is_polynomial(name): return not any(a[0] in nests for a in self.meant[name][1].atoms())
+        names = sorted(reversed(self.meant), key=is_polynomial)
         stop = time.process_time() + seconds
         while n := next((n for n in names if f"'{n}'" in e.key), None):
             e = self.written_out(e, n)
@@ -511,11 +523,12 @@ def cleared(e, facts=()):
     return e
 
 def multiplied_out(e, most=400):
-    "`e` times its denominators, where they are whole powers of sums that no term is summed over; None where it grows too much"
+    "`e` times its denominators, whole powers of sums that no term is summed over; None where it grows too much"
     for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
         powers = [dict(f).get(base, 0) for _,f in e.terms]
         if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,_ in e.terms): continue
-        up = [(p - min(powers), Expr({(b, tuple(ap for ap in f if ap[0] != base)): c})) for p,((b,f),c) in zip(powers, e.terms.items())]
+        up = [(p - min(powers), Expr({(b, tuple(ap for ap in f if ap[0] != base)): c}))
+              for p,((b,f),c) in zip(powers, e.terms.items())]
         if sum(len(base[1].terms)**k for k,_ in up) > most: return None
         e = total(rest*power(base[1], k) for k,rest in up)
     return e
@@ -548,17 +561,19 @@ def values(e, ixs, tensors, sizes, names=None):
     import torch
     def length(form): return sum(c*(1 if k == 1 else sizes[k]) for k,c in form)
     def array(name):
-        if name not in tensors and names and name in names.meant: own, what = names.meant[name]; tensors[name] = values(what, own, tensors, sizes, names)
-        elif name not in tensors and names:
+        if name in tensors or not names: return tensors[name]
+        if name in names.meant: tensors[name] = values(names.meant[name][1], names.meant[name][0], tensors, sizes, names)
+        else:
             own, over, what = next(v[1:] for v in names.maxima.values() if v[0] == name)
-            tensors[name] = values(what, [*own, *over], tensors, sizes, names).reshape(*[length(i[1]) for i in own], -1).amax(-1)
+            shape = [length(i[1]) for i in own]
+            tensors[name] = values(what, [*own, *over], tensors, sizes, names).reshape(*shape, -1).amax(-1)
         return tensors[name]
     def of(a, own):
-        shape = [length(i[1]) for i in own]
-        at = {i: torch.arange(n).view([-1 if j == k else 1 for j in range(len(own))]) for k,(i,n) in enumerate(zip(own, shape))}
+        n = len(own)
+        at = {i: torch.arange(length(i[1])).view([-1 if j == k else 1 for j in range(n)]) for k,i in enumerate(own)}
         def place(i): return at[i] if i[0] == 'index' else pick(i[2], i[3])
-        def pick(name, ixs): return array(name).reshape([length(i[1]) for i in ixs])[tuple(map(place, ixs))] if ixs else array(name).reshape(())
-        if a[0] == 'size': return torch.tensor(math.pi if a[1] == 'π' else sizes.get(a[1], a[1]), dtype=torch.float64)
+        def pick(name, ixs): return array(name).reshape([length(i[1]) for i in ixs])[tuple(map(place, ixs))]
+        if a[0] == 'size': return torch.tensor({'π': math.pi, **sizes}.get(a[1], a[1]), dtype=torch.float64)
         if a[0] == 'entry': return pick(a[1], a[2]).double()
         if a[0] in facts01:
             v = sum(c*(place(k) if is_index(k) else 1 if k == 1 else sizes[k]) for k,c in a[1])
@@ -604,11 +619,11 @@ def latex(e, at, called) -> str:
         return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
     def factor(a, at):
         if a[0] == 'size': return size_tex(a[1])
-        if a[0] == 'entry': return called.get(a[1], a[1]) + (f'_{{{"".join(place(i, at) for i in a[2])}}}' if a[2] else '')
-        if a[0] in facts01: return r'[{}{}{}]'.format(sides(a[1], at)[0], '=' if a[0] == 'zero' else r'\ge ', sides(a[1], at)[1])
+        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
+        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
         inner = sum_(a[-1], at)
         if a[0] == 'sum': return rf'\left({inner}\right)'
-        return rf'[{inner}>0]' if a[1] == 'step' else rf'\{a[1]}\left({inner}\right)' if a[1] != 'erf' else rf'\operatorname{{erf}}\left({inner}\right)'
+        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
     def power_(a, p, at):
         if p == 1: return factor(a, at)
         if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
@@ -618,7 +633,8 @@ def latex(e, at, called) -> str:
         letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
         at = at | {i: next(letters) for i in b}
         exps = [(a, p) for a,p in fs if is_exp(a)]
-        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: ['size', 'zero', 'from0', 'entry', 'sum', 'fn'].index(ap[0][0]))
+        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
+        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
         up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
         down = [power_(a, -p, at) for a,p in fs if p < 0]
         up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
@@ -627,6 +643,7 @@ def latex(e, at, called) -> str:
         if down: body = rf'\frac{{{body}}}{{{below}}}'
         return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
     def sum_(e, at):
-        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))]
+        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
+        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
         return ' '.join(parts).lstrip('+') or '0'
     return sum_(e, at)

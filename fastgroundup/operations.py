@@ -28,8 +28,8 @@ def form_of(e):
     "An expression that is a linear form in sizes, as one"
     form = []
     for (b,f),c in e.terms.items():
-        if b or len(f) > 1 or f and (f[0][1] != 1 or f[0][0][0] != 'size' or not isinstance(f[0][0][1], str)) or c.denominator != 1:
-            raise Unknown('a size that is no sum of sizes')
+        plain = not f or len(f) == 1 and f[0][1] == 1 and f[0][0][0] == 'size' and isinstance(f[0][0][1], str)
+        if b or not plain or c.denominator != 1: raise Unknown('a size that is no sum of sizes')
         form.append((f[0][0][1] if f else 1, int(c)))
     return linear(form)
 def exact(v):
@@ -39,7 +39,8 @@ def exact(v):
     if not math.isfinite(v): raise Unknown(f'the number {v}')
     q = Fraction(v).limit_denominator(10**6)
     if (q.denominator < 1000 or 10**6 % q.denominator == 0) and math.isclose(q, v, rel_tol=1e-15): return number(q)
-    roots = [(math.pi**float(p)*math.sqrt(r), power(pi, p)*power(number(r), half)) for p in (0, half, -half, 1, -1) for r in (1, 2, 3, 5, 6, 7, 10, 11, 13)]
+    roots = [(math.pi**float(p)*math.sqrt(r), power(pi, p)*power(number(r), half))
+             for p in (0, half, -half, 1, -1) for r in (1, 2, 3, 5, 6, 7, 10, 11, 13)]
     for unit,e in (*roots, *((math.log(r)**p, power(log(number(r)), p)) for r in (2, 3, 5, 10) for p in (1, -1))):
         q = Fraction(v/unit).limit_denominator(1000)
         if q and math.isclose(q, v/unit, rel_tol=3e-15): return number(q)*e
@@ -62,13 +63,16 @@ class Value:
         if any(is_index(k) for k,_ in self.form): raise Unknown('places or labels as numbers')
         return size(self.form)
     def like(self, axes=None, sizes=None, e=None):
-        return Value(self.axes if axes is None else axes, self.sizes if sizes is None else sizes, self._e if e is None else e, self.form, self.hidden)
+        axes, sizes, e = (own if new is None else new for own,new in ((self.axes, axes), (self.sizes, sizes), (self._e, e)))
+        return Value(axes, sizes, e, self.form, self.hidden)
     def on(self, order):
         "With its axes in another order; None is a new one of length 1"
-        return self.like([self.axes[k] if k is not None else () for k in order], [self.sizes[k] if k is not None else one for k in order])
+        new = [((), one) if k is None else (self.axes[k], self.sizes[k]) for k in order]
+        return self.like([a for a,_ in new], [n for _,n in new])
+    def at(self, d, axis, e): return self.like([axis if k == d else a for k,a in enumerate(self.axes)], e=e)
     def renamed(self, new):
-        h = self.hidden
-        return Value([[new.get(i, i) for i in a] for a in self.axes], self.sizes, self._e and self._e.rename(new), self.form and put_in(self.form, new), h and h.rename(new))
+        axes, form = [[new.get(i, i) for i in a] for a in self.axes], self.form and put_in(self.form, new)
+        return Value(axes, self.sizes, self._e and self._e.rename(new), form, self.hidden and self.hidden.rename(new))
     def fresh(self): return self.renamed({i: new_index(i[1]) for i in flat(self.axes)})
 
 def value(v):
@@ -101,11 +105,15 @@ def elementwise(f):
         return Value(axes, sizes, f(*(v.e for v in vs)))
     return g
 
-def dims(x, d): return sorted({k % max(x.ndim, 1) for k in (range(x.ndim) if d is None or d == [] or d == () else d if isinstance(d, (list, tuple)) else [d])})
+def dims(x, d):
+    "The axes that `d` stands for, all of them for None and []"
+    ds = d if isinstance(d, (list, tuple)) else [] if d is None else [d]
+    return sorted({k % max(x.ndim, 1) for k in ds or range(x.ndim)})
 
-table, walks, views, maybe = {}, set(), set(), {'reshape', 'contiguous', 'to', 'flatten', 'type_as', 'reshape_as', 'double', 'float', 'split', 'chunk', 'unbind'}
+table, walks, views = {}, set(), set()
+maybe = set('reshape contiguous to flatten type_as reshape_as double float split chunk unbind'.split()) # a view or a copy
 def op(*names, view=False, walk=False):
-    "Enter a function as what the operations `names` do; with `walk` it is given the walk and the sizes of the result too"
+    "Enter a function as what the operations `names` do; with `walk` it is given the walk and the result's sizes too"
     def enter(f):
         table.update(dict.fromkeys(names, f))
         if walk: walks.update(names)
@@ -122,7 +130,7 @@ def arithmetic(f, on_forms=None):
             form = on_forms(x.form, y.form)
             if form is None: raise Unknown('a product of places or labels')
             return Value(axes, sizes, None, form)
-        if x.hidden and y.hidden or (x.hidden or y.hidden) and not on_forms and f is not divided: raise Unknown('arithmetic on -inf')
+        if x.hidden and y.hidden: raise Unknown('arithmetic on -inf')
         return Value(axes, sizes, f(x.e, y.e), None, x.hidden or y.hidden)
     return g
 def scaled(a, b):
@@ -136,13 +144,14 @@ table['div'] = table['true_divide'] = arithmetic(divided)
 op('rsub')(lambda x, y, alpha=1: table['sub'](y, x, alpha))
 def comparison(f, on_forms):
     def g(x, y):
-        if f is None and (isinstance(y, float) and math.isinf(y) or isinstance(y, Value) and not y.ndim and y.hidden == one):
+        infinite = isinstance(y, float) and math.isinf(y) or isinstance(y, Value) and not y.ndim and y.hidden == one
+        if f is None and infinite:
             return Value(x.axes, x.sizes, x.hidden if x.hidden and not y == math.inf else number(0))
         axes, sizes, (x, y) = aligned(x, y)
         if x.form is not None and y.form is not None:
-            for a,b in ((x.form, y.form), (y.form, x.form)): # labels are compared with the places of an axis: they are below its size
-                for k,_ in a:
-                    if is_index(k) and k[0] == 'label' and k[1] is None and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(k[2], b[0][0][1])
+            for a,b in ((x.form, y.form), (y.form, x.form)): # labels compared with places on an axis are below its size
+                unknown = [k[2] for k,_ in a if is_index(k) and k[0] == 'label' and k[1] is None]
+                if unknown and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(unknown[0], b[0][0][1])
             return Value(axes, sizes, on_forms(minus(x.form, y.form)))
         if f is None: raise Unknown('== of numbers that are no integers')
         return Value(axes, sizes, f(x.e, y.e))
@@ -157,7 +166,8 @@ def eq_(w, sizes, x, y):
     "Of numbers, only with the greatest of them: where it is not above them"
     for a,b in ((x, y), (y, x)):
         m = b.e.monomial() if isinstance(b, Value) and b._e is not None else None
-        if m and len(m[1]) == 1 and m[1][0][0][0] == 'entry' and m[1][0][0][1][0] == '^' and w.names.is_of(m[1][0][0][1], a): return elementwise(lambda a, b: 1 - step(b - a))(a, b)
+        if m and len(m[1]) == 1 and w.names.is_maximum(m[1][0][0], a):
+            return elementwise(lambda a, b: 1 - step(b - a))(a, b)
     return equal(x, y)
 table['ne'] = comparison(None, lambda d: 1 - is_zero(d))
 op('logical_and', 'bitwise_and', '__and__')(elementwise(lambda x, y: x*y))
@@ -169,13 +179,17 @@ def sigmoid(x): return power(1 + exp(-x), -1)
 def tanh(x): return 1 - 2*power(1 + exp(2*x), -1)
 def softplus(x): return log(1 + exp(x))
 for _name,_f in dict(
-    neg=lambda x: -x, square=lambda x: x*x, sqrt=lambda x: power(x, half), rsqrt=lambda x: power(x, -half), reciprocal=lambda x: power(x, -1),
-    log=log, log1p=lambda x: log(1 + x), log2=lambda x: log(x)/log(number(2)), log10=lambda x: log(x)/log(number(10)), expm1=lambda x: exp(x) - 1,
-    exp2=lambda x: exp(x*log(number(2))), sigmoid=sigmoid, tanh=tanh, erf=lambda x: fn('erf', x), erfc=lambda x: 1 - fn('erf', x),
-    sin=lambda x: fn('sin', x), cos=lambda x: fn('cos', x), tan=lambda x: fn('sin', x)/fn('cos', x), atan=lambda x: fn('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)), sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
-    relu=lambda x: x*step(x), abs=lambda x: x*(2*step(x) - 1), sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x),
-    log_sigmoid=lambda x: -softplus(-x), silu=lambda x: x*sigmoid(x), mish=lambda x: x*tanh(softplus(x)),
-    maximum=lambda x, y: y + (x - y)*step(x - y), minimum=lambda x, y: x + (y - x)*step(x - y), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6)).items():
+    neg=lambda x: -x, square=lambda x: x*x, sqrt=lambda x: power(x, half), rsqrt=lambda x: power(x, -half),
+    reciprocal=lambda x: power(x, -1), log=log, log1p=lambda x: log(1 + x), log2=lambda x: log(x)/log(number(2)),
+    log10=lambda x: log(x)/log(number(10)), expm1=lambda x: exp(x) - 1, exp2=lambda x: exp(x*log(number(2))),
+    sigmoid=sigmoid, tanh=tanh, erf=lambda x: fn('erf', x), erfc=lambda x: 1 - fn('erf', x),
+    sin=lambda x: fn('sin', x), cos=lambda x: fn('cos', x), tan=lambda x: fn('sin', x)/fn('cos', x),
+    atan=lambda x: fn('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)),
+    sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
+    relu=lambda x: x*step(x), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6), abs=lambda x: x*(2*step(x) - 1),
+    sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x), silu=lambda x: x*sigmoid(x),
+    log_sigmoid=lambda x: -softplus(-x), mish=lambda x: x*tanh(softplus(x)),
+    maximum=lambda x, y: y + (x - y)*step(x - y), minimum=lambda x, y: x + (y - x)*step(x - y)).items():
     table[_name] = elementwise(_f)
 
 @op('exp')
@@ -206,7 +220,9 @@ def gelu(x, approximate='none'):
 @op('leaky_relu')
 def leaky_relu(x, slope=0.01): return elementwise(lambda x: x*step(x) + x*(1 - step(x))*exact(slope))(x)
 @op('elu')
-def elu(x, alpha=1, scale=1, input_scale=1): return elementwise(lambda x: (x*step(x) + exact(alpha)*(exp(x*exact(input_scale)) - 1)*(1 - step(x)))*exact(scale))(x)
+def elu(x, alpha=1, scale=1, input_scale=1):
+    below = exact(alpha), exact(input_scale)
+    return elementwise(lambda x: (x*step(x) + below[0]*(exp(x*below[1]) - 1)*(1 - step(x)))*exact(scale))(x)
 @op('where')
 def where(m, x, y):
     axes, sizes, (m, x, y) = aligned(m, x, y)
@@ -243,7 +259,8 @@ def var(x, d=None, unbiased=True, keepdim=False, correction=None):
 @op('std')
 def std(*args, **kwargs): return table['sqrt'](var(*args, **kwargs))
 @op('var_mean')
-def var_mean(x, d=None, unbiased=True, keepdim=False, correction=None): return [var(x, d, unbiased, keepdim, correction), mean(x, d, keepdim)]
+def var_mean(x, d=None, unbiased=True, keepdim=False, correction=None):
+    return [var(x, d, unbiased, keepdim, correction), mean(x, d, keepdim)]
 @op('amax', walk=True)
 def amax(w, sizes, x, d=None, keepdim=False):
     ds, kept = dims(x, d), [k for k in range(x.ndim) if keepdim or k not in dims(x, d)]
@@ -271,7 +288,7 @@ def all_(x, d=None, keepdim=False):
 @op('cumsum', walk=True)
 def cumsum(w, sizes, x, d, dtype=None):
     d %= x.ndim; x = w.one(x, d); (i,) = x.axes[d]; j = new_index(i[1])
-    return x.like([(j,) if k == d else a for k,a in enumerate(x.axes)], e=(x.e*from0(minus([(j, 1)], [(i, 1)]))).sum([i]))
+    return x.at(d, (j,), (x.e*from0(minus([(j, 1)], [(i, 1)]))).sum([i]))
 def triangle(s):
     def f(w, sizes, x, diagonal=0):
         x = w.one(w.one(x, x.ndim-1), x.ndim-2); (i,), (j,) = x.axes[-2:]
@@ -283,8 +300,10 @@ op('tril', walk=True)(triangle(1)); op('triu', walk=True)(triangle(-1))
 # %% ../nbs/05c_operations.ipynb #2c5b2306
 @op('matmul', 'mm', 'bmm', 'mv', 'dot')
 def matmul(x, y):
-    if x.ndim == 1: o = matmul(x.on([None, 0]), y); return o.on([k for k in range(o.ndim) if k != (o.ndim-2 if y.ndim > 1 else 0)])
-    if y.ndim == 1: o = matmul(x, y.on([0, None])); return o.on(range(o.ndim-1))
+    if x.ndim == 1:
+        o = matmul(x.on([None, 0]), y)
+        return o.on([k for k in range(o.ndim) if k != (o.ndim-2 if y.ndim > 1 else 0)])
+    if y.ndim == 1: return (o := matmul(x, y.on([0, None]))).on(range(o.ndim-1))
     n, m = x.ndim, y.ndim
     axes, sizes, (x, y) = aligned(x.on([*range(n), None]), y.on([*range(m-2), None, m-2, m-1]))
     if x.hidden or y.hidden: raise Unknown('arithmetic on -inf')
@@ -336,10 +355,11 @@ def convolved(w, sizes, x, k, b, stride, dilation):
 @op('conv_transpose1d', 'conv_transpose2d', walk=True)
 def conv_transpose(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     n = x.ndim - 2
-    if groups != 1 or {*tuple_(stride, n), *tuple_(dilation, n)} != {1} or any(tuple_(output_padding, n)) or any(tuple_(padding, n)):
+    if {groups, *tuple_(stride, n), *tuple_(dilation, n)} != {1} or any((*tuple_(output_padding, n), *tuple_(padding, n))):
         raise Unknown('a transposed convolution with such arguments')
-    ends = [w.sizes(s) - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)]
-    return convolved(w, sizes, pad(w, None, x, ends), flip(w, None, k, [*range(2, k.ndim)]).on([1, 0, *range(2, k.ndim)]), b, [1]*n, [1]*n)
+    x = pad(w, None, x, [s - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)])
+    k = flip(w, None, k, [*range(2, n + 2)]).on([1, 0, *range(2, n + 2)])
+    return convolved(w, sizes, x, k, b, [1]*n, [1]*n)
 @op('softmax', '_softmax')
 def softmax(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')
@@ -373,16 +393,18 @@ def movedim(x, a, b):
 @op('unsqueeze', view=True)
 def unsqueeze(x, d): o = list(range(x.ndim)); o.insert(d % (x.ndim + 1), None); return x.on(o)
 @op('squeeze', view=True)
-def squeeze(x, d=None): gone = [k for k in dims(x, d) if x.sizes[k] == one]; return x.on([k for k in range(x.ndim) if k not in gone])
+def squeeze(x, d=None): return x.on([k for k in range(x.ndim) if k not in dims(x, d) or x.sizes[k] != one])
 @op('expand', 'expand_as', 'broadcast_to', view=True, walk=True)
-def expand(w, sizes, x, *_, implicit=False): return x.on([*[None]*(len(sizes) - x.ndim), *range(x.ndim)]).like(sizes=sizes)
+def expand(w, sizes, x, *_, implicit=False):
+    return x.on([*[None]*(len(sizes) - x.ndim), *range(x.ndim)]).like(sizes=sizes)
 @op('clone', 'contiguous', 'alias', 'lift_fresh_copy', 'lift_fresh', 'detach', 'resolve_conj', view=False)
 def same(x, memory_format=None): return x.like()
 views |= {'alias', 'detach'}
 @op('to', '_to_copy', 'type_as', 'double', 'float', 'float_', walk=True)
 def cast(w, sizes, x, *_, **__):
     if w.dtype.is_floating_point: return Value(x.axes, x.sizes, x.e, None, x.hidden)
-    if x._e is not None and x.form is None and not (w.dtype == torch.bool or all(a[0] in facts01 or a[:2] == ('fn', 'step') for a in x._e.atoms())): raise Unknown('a cast to integers')
+    if x.form is None and w.dtype != torch.bool and not all(a[0] in facts01 or a[:2] == ('fn', 'step') for a in x.e.atoms()):
+        raise Unknown('a cast to integers')
     return x.like()
 @op('view', 'reshape', '_unsafe_view', 'flatten', 'unflatten', 'view_as', 'reshape_as', view=True, walk=True)
 def reshape(w, sizes, x, *_, **__):
@@ -402,16 +424,19 @@ def reshape(w, sizes, x, *_, **__):
         if all(i is None for i,_ in group): axes.append(())
         else: axes.append(tuple(j for i,n in group for j in ((i,) if i else w.axis(n))))
     return x.like(axes, sizes)
-def whole(q): return all(c.denominator == 1 and not m[0] and all(a[0] == 'size' and p.denominator == 1 and p > 0 for a,p in m[1]) for m,c in q.terms.items())
+def whole(q):
+    "Whether an expression is a sum of products of sizes"
+    def is_size(a, p): return a[0] == 'size' and p.denominator == 1 and p > 0
+    return all(c.denominator == 1 and not b and all(is_size(*ap) for ap in f) for (b,f),c in q.terms.items())
 def chosen(x, d, form_of_new, new):
     "`x` along axis `d` at the places `form_of_new`, on a new axis of the index `new`, or on none"
     (old,) = x.axes[d]
-    at = minus([(old, 1)], form_of_new)
-    if x._e is None:
-        return Value([(new,) if k == d and new else a for k,a in enumerate(x.axes) if k != d or new], [size(new[1]) if k == d else s for k,s in enumerate(x.sizes) if k != d or new],
-                     None, put_in(x.form, {old: dict(form_of_new)}))
-    e, h = ((v*is_zero(at)).sum([old]) if v else None for v in (x.e, x.hidden))
-    return Value([(new,) if k == d and new else a for k,a in enumerate(x.axes) if k != d or new], [size(new[1]) if k == d else s for k,s in enumerate(x.sizes) if k != d or new], e, None, h)
+    kept = [k for k in range(x.ndim) if k != d or new]
+    axes = [(new,) if k == d else x.axes[k] for k in kept]
+    sizes = [size(new[1]) if k == d else x.sizes[k] for k in kept]
+    if x._e is None: return Value(axes, sizes, None, put_in(x.form, {old: dict(form_of_new)}))
+    at = is_zero(minus([(old, 1)], form_of_new))
+    return Value(axes, sizes, *((v*at).sum([old]) if v else None for v in (x.e, None, x.hidden)))
 @op('slice', view=True, walk=True)
 def slice_(w, sizes, x, d=0, start=None, stop=None, step=1):
     d %= x.ndim
@@ -445,18 +470,21 @@ def unbind(w, sizes, x, d=0): return [select(w, s, x, d, k) for k,s in enumerate
 @op('flip', walk=True)
 def flip(w, sizes, x, ds):
     for d in dims(x, ds):
-        if x.axes[d]: x = w.one(x, d); n = x.axes[d][0][1]; new = new_index(n); x = chosen(x, d, linear([*n, (1, -1), (new, -1)]), new)
+        if not x.axes[d]: continue
+        x = w.one(x, d)
+        new = new_index(x.axes[d][0][1])
+        x = chosen(x, d, linear([*new[1], (1, -1), (new, -1)]), new)
     return x
 @op('roll', walk=True)
 def roll(w, sizes, x, by, ds=()):
     if len(by) != 1 or len(ds) != 1: raise Unknown('a roll over several axes')
-    d = ds[0] % x.ndim; x = w.one(x, d); by = form_of(exact(by[0])); n = form_of(x.sizes[d])
-    if not (len(by) == 1 and by[0][0] == 1): raise Unknown('a roll by an open number')
-    k = by[0][1]
-    a, b = (n[:0] + linear([*n, (1, -k)]), ((1, k),)) if k > 0 else (((1, -k),), linear([*n, (1, k)]))
-    i, j = new_index(n), new_index(n)
-    lo = chosen(x, d, linear([(i, 1), *a]), i); hi = chosen(x, d, linear([(j, 1), *negative(b)]), j)
-    return table['add'](lo, hi)
+    d, k = ds[0] % x.ndim, exact(by[0]).number()
+    if k is None: raise Unknown('a roll by an open number')
+    x, n = w.one(x, d), form_of(x.sizes[d])
+    def moved(by): # place i is taken from i + by, where that is on the axis
+        i = new_index(n)
+        return chosen(x, d, linear([(i, 1), *by]), i)
+    return table['add'](moved([(1, -k)]), moved(linear([*n, (1, -k)]) if k > 0 else negative(linear([*n, (1, k)]))))
 @op('pad', 'constant_pad_nd', walk=True)
 def pad(w, sizes, x, ends, *more, **kw):
     if any(v not in ('constant', None, 0) for v in (*more, *kw.values())): raise Unknown('padding that is not 0')
@@ -478,7 +506,7 @@ def stack(w, sizes, tensors, d=0):
     d %= tensors[0].ndim + 1; out = []
     for k,t in enumerate(tensors):
         i = new_index(((1, len(tensors)),)); t = unsqueeze(t, d)
-        out.append(Value([(i,) if q == d else a for q,a in enumerate(t.axes)], sizes, t.e*is_zero(linear([(i, 1), (1, -k)]))))
+        out.append(t.at(d, (i,), t.e*is_zero(linear([(i, 1), (1, -k)]))).like(sizes=sizes))
     return functools.reduce(table['add'], out)
 @op('repeat', walk=True)
 def repeat(w, sizes, x, times):
@@ -497,7 +525,9 @@ def filled(v):
         integers = not w.dtype.is_floating_point and w.dtype != torch.bool
         return Value([()]*len(sizes), sizes, None if integers else c._e, c.form if integers else None, c.hidden)
     return f
-for _names,_v in (('zeros new_zeros zeros_like empty new_empty empty_like', 0), ('ones new_ones ones_like', 1), ('full new_full full_like fill', None)): op(*_names.split(), walk=True)(filled(_v))
+op('zeros', 'new_zeros', 'zeros_like', 'empty', 'new_empty', 'empty_like', walk=True)(filled(0))
+op('ones', 'new_ones', 'ones_like', walk=True)(filled(1))
+op('full', 'new_full', 'full_like', 'fill', walk=True)(filled(None))
 @op('zero', walk=True)
 def zero_(w, sizes, x): return Value([()]*x.ndim, x.sizes, number(0))
 @op('scalar_tensor', walk=True)
@@ -514,18 +544,22 @@ def dropout(x, p, train):
 def arange(w, sizes, *a, **kw):
     start, step = (exact(a[0]) if len(a) > 1 else number(0)), (exact(a[2]) if len(a) > 2 else one)
     axis = w.axis(sizes[0])
-    if len(axis) > 1 or step.number() is None or step.number().denominator != 1: raise Unknown('an arange with such sizes')
-    return Value([axis], sizes, None, linear([*((i, int(step.number())) for i in axis), *form_of(start)]))
+    if len(axis) > 1 or not type(step.number()) is int: raise Unknown('an arange with such sizes')
+    return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
 def one_hot(y, c=-1): raise Unknown('one_hot without the number of classes')
+def sole(form):
+    "The index or label that a linear form is, or None"
+    return form[0][0] if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) else None
 def placed(e, j, form):
     "`e` with the place `form` for its index `j`"
-    if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) and form[0][0][1] == j[1]: return e.put({j: form[0][0]})
+    if (i := sole(form)) and i[1] == j[1]: return e.put({j: i})
     return (e*is_zero(minus([(j, 1)], form))).sum([j])
 @op('index', 'index_select', 'embedding', '_unsafe_index', walk=True)
 def index_(w, sizes, x, *args):
-    items = [None]*(args[0] % x.ndim) + [args[1]] if w.name == 'index_select' else [args[0]] if w.name == 'embedding' else args[0]
-    if w.name == 'embedding' and any(a not in (-1, False) for a in args[1:]): raise Unknown('an embedding with such arguments')
+    items = args[0] if isinstance(args[0], list) else [args[0]]
+    if w.name == 'index_select': items = [None]*(args[0] % x.ndim) + [args[1]]
+    elif any(a not in (-1, False) for a in args[1:]): raise Unknown('an embedding with such arguments')
     at = [k for k,i in enumerate(items) if i is not None]
     if at != list(range(at[0], at[-1] + 1)): raise Unknown('indices that do not stand together')
     axes, _, ys = aligned(*(items[k] for k in at))
@@ -567,7 +601,7 @@ def index_add(w, sizes, x, d, y, src, alpha=1):
     (a,), b = y.axes, src.axes[d]
     j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
     e = src.e.put(dict(zip(b, a)))
-    return table['add'](x, table['mul'](Value([(j,) if k == d else q for k,q in enumerate(src.axes)], x.sizes, (e*hot).sum(a)), alpha))
+    return table['add'](x, table['mul'](src.at(d, (j,), (e*hot).sum(a)).like(sizes=x.sizes), alpha))
 @op('index_put', walk=True)
 def index_put(w, sizes, x, items, src, accumulate=False):
     if len(items) != 1 or not accumulate: raise Unknown('index_put that does not add, or by several indices')
@@ -596,23 +630,24 @@ def slice_scatter(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"
     d %= x.ndim; low, step = w.place(start, x.sizes[d], ()), w.form(step)
     if [k for k,_ in step] != [1]: raise Unknown('a slice with an open step')
-    n = src.sizes[d] if src.axes[d] or src.sizes[d] != one else slice_(w, None, x, d, start, stop, step[0][1]).sizes[d]
+    n = src.sizes[d]
     if n == x.sizes[d] and step == ((1, 1),): return expand(w, x.sizes, src)
     new = new_index(form_of(n))
-    old = chosen(w.one(x, d), d, linear([(new, step[0][1]), *low]), new) if x.axes[d] else x.like(sizes=[n if k == d else s for k,s in enumerate(x.sizes)])
+    old = x.like(sizes=[n if k == d else s for k,s in enumerate(x.sizes)])
+    if x.axes[d]: old = chosen(w.one(x, d), d, linear([(new, step[0][1]), *low]), new)
     diff = w.one(table['sub'](src, old), d); (i,) = diff.axes[d]; j = new_index(form_of(x.sizes[d]))
     e = (diff.e*is_zero(minus([(j, 1)], linear([(i, step[0][1]), *low])))).sum([i])
-    return table['add'](x, Value([(j,) if k == d else a for k,a in enumerate(diff.axes)], x.sizes, e))
+    return table['add'](x, diff.at(d, (j,), e).like(sizes=x.sizes))
 @op('select_scatter', walk=True)
 def select_scatter(w, sizes, x, src, d, i):
     d %= x.ndim; at = w.place(i, x.sizes[d], ()); j = new_index(form_of(x.sizes[d]))
     old = chosen(w.one(x, d), d, at, None) if x.axes[d] else x.on([k for k in range(x.ndim) if k != d])
     diff = unsqueeze(table['sub'](src, old), d)
-    return table['add'](x, Value([(j,) if k == d else a for k,a in enumerate(diff.axes)], x.sizes, diff.e*is_zero(minus([(j, 1)], at))))
+    return table['add'](x, diff.at(d, (j,), diff.e*is_zero(minus([(j, 1)], at))).like(sizes=x.sizes))
 
 # %% ../nbs/05c_operations.ipynb #9dc73f8a
 class Sizes:
-    "Reads sizes: `letters` has a name for each of torch's symbols that is left, `meant` a sympy expression for the others"
+    "Reads sizes: `letters` names the symbols of torch that are left, `meant` has a sympy expression for the others"
     def __init__(self, letters, meant): self.letters, self.meant = letters, meant
     def now(self, e):
         while (new := e.xreplace(self.meant)) != e: e = new
@@ -631,12 +666,12 @@ class Sizes:
         if e.is_Pow and e.exp.is_Rational: return power(go(e.base), Fraction(int(e.exp.p), int(e.exp.q)))
         if name in ('ToFloat', 'Identity', 'TruncToFloat', 'TruncToInt'): return go(e.args[0])
         if name in ('FloatTrueDiv', 'IntTrueDiv'): return go(e.args[0])/go(e.args[1])
-        if name in ('FloatPow', 'PowByNatural') and (n := go(e.args[1]).number()) is not None: return power(go(e.args[0]), n)
-        if name == 'OpaqueUnaryFn_sqrt': return power(go(e.args[0]), half)
-        if name == 'OpaqueUnaryFn_log': return log(go(e.args[0]))
-        if name == 'OpaqueUnaryFn_exp': return exp(go(e.args[0]))
+        if name in ('FloatPow', 'PowByNatural'): return table['pow'](value(go(e.args[0])), go(e.args[1])).e
+        if name.startswith('OpaqueUnaryFn_') and name[14:] in table: return table[name[14:]](value(go(e.args[0]))).e
         if name in ('FloorDiv', 'CleanDiv'): return self.quotient(e)
-        if name in ('Mod', 'PythonMod') and at_least(form_of(go(e.args[0])), 0) and at_least(form_of(go(e.args[1] - e.args[0])), 1): return go(e.args[0])
+        if name in ('Mod', 'PythonMod'):
+            a, m = map(go, e.args)
+            if at_least(form_of(a), 0) and at_least(form_of(m - a), 1): return a
         if name == 'Max':
             left = [a for a in e.args if not (a.is_Integer and a <= 1)]
             if len(left) == 1: return go(left[0])
@@ -648,8 +683,8 @@ class Sizes:
         if whole(q): return q
         if b.is_Integer:
             c, rest = sympy.expand(a).as_coeff_Add()
-            if rest != 0 and all(k % b == 0 for k in rest.as_coefficients_dict().values()): return self.read(sympy.expand(rest/b)) + int(c//b)
-            free_ = [s for s in a.free_symbols if sympy.degree(a, s) == 1]
+            if rest != 0 and all(k % b == 0 for k in rest.as_coefficients_dict().values()):
+                return self.read(sympy.expand(rest/b)) + int(c//b)
             if len(a.free_symbols) == 1: raise Rest(next(iter(a.free_symbols)), int(b))
         raise Unknown(f'{self.words(e)}, of which no question says that it leaves no rest')
     def words(self, e):
@@ -682,9 +717,10 @@ class Walk:
         "Indices for an axis of size `s`: several where that is a product, none where it is 1"
         if s == one: return ()
         if s in self.split: return tuple(i for f in self.split[s] for i in self.axis(f))
-        if (m := s.monomial()) and m[1] and all(a[0] == 'size' and p.denominator == 1 and p > 0 for a,p in m[1]) and (len(m[1]) > 1 or m[1][0][1] > 1) and m[0].denominator == 1:
+        if whole(s) and (m := s.monomial()) and sum(p for _,p in m[1]) > 1:
             parts = sorted(m[1], key=lambda ap: self.order.index(ap[0][1]) if ap[0][1] in self.order else 99)
-            return (*([new_index(((1, int(m[0])),))]*(m[0] != 1)), *(new_index(((a[1], 1),)) for a,p in parts for _ in range(int(p))))
+            own = [((1, m[0]),)]*(m[0] != 1) + [((a[1], 1),) for a,p in parts for _ in range(p)]
+            return tuple(map(new_index, own))
         return (new_index(form_of(s)),)
     def one(self, x, d):
         "`x` with one index on axis `d`"
@@ -708,8 +744,8 @@ class Walk:
         "An integer tensor as a place on an axis of size `n`: a linear form"
         if y._e is not None: raise Unknown('an index by a mask')
         form = self.labelled(y.form, n)
-        if not (len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) and form[0][0][1] == n or within(form, n)): raise Unknown('an index that may lie outside of the axis')
-        return form
+        if (i := sole(form)) and i[1] == n or within(form, n): return form
+        raise Unknown('an index that may lie outside of the axis')
 
     def input(self, name, val):
         sizes = [self.sizes(s) for s in val.shape]
@@ -719,9 +755,10 @@ class Walk:
         return Value(axes, sizes, None, ((('label', self.labels.get(name), name, tuple(flat(axes))), 1),))
     def constant(self, t):
         v = t.flatten()[0].item()
-        if t.numel() > 1 and not (t == t.flatten()[0]).all(): raise Unknown('a tensor of numbers that are not all the same')
+        if not (t == t.flatten()[0]).all(): raise Unknown('a tensor of numbers that are not all the same')
         x = value(v); integers = not t.is_floating_point() and t.dtype != torch.bool
-        return Value([()]*t.ndim, [exact(n) for n in t.shape], None if integers else x._e, x.form if integers else None, x.hidden)
+        e, form = (None, x.form) if integers else (x._e, None)
+        return Value([()]*t.ndim, [exact(n) for n in t.shape], e, form, x.hidden)
     def arg(self, a):
         if isinstance(a, torch.fx.Node): return self.now(a)
         if isinstance(a, (list, tuple)): return [self.arg(v) for v in a]
@@ -738,7 +775,8 @@ class Walk:
         "What node `n` is worth now: a view of what was written to since is looked at again"
         n = self.root(n)
         if n in self.base and (v := self.version(self.base[n])) != self.seen[n]:
-            if n.target._schema.name.split('::')[1] in maybe: raise Unknown(f'{n.target}, which may be a view or a copy, of a tensor that was written to since')
+            if n.target._schema.name.split('::')[1] in maybe:
+                raise Unknown(f'{n.target}, which may be a view or a copy, of a tensor that was written to since')
             self.values[n], self.seen[n] = self.compute(n), v
         return self.values[n]
     def write(self, n, new):
@@ -764,11 +802,12 @@ class Walk:
         f = table.get(name)
         if f is None: raise Unknown(f'{name}', n.target)
         args, kwargs = [self.arg(a) for a in n.args], {k: self.arg(v) for k,v in n.kwargs.items() if k not in silent}
-        if name not in walks and 'dtype' in kwargs and kwargs['dtype'] is not None and not kwargs['dtype'].is_floating_point and name == 'sum' : kwargs['dtype'] = None
         several = isinstance(val, (list, tuple))
-        sizes = [[self.sizes(s) for s in v.shape] for v in val if v is not None] if several else [self.sizes(s) for s in val.shape]
+        def of(v): return [*map(self.sizes, v.shape)]
+        sizes = [of(v) for v in val if v is not None] if several else of(val)
         self.name, self.dtype = name, None if several else val.dtype
-        try: out = f(self, sizes, *args, **{k: v for k,v in kwargs.items() if k != 'dtype'}) if name in walks else f(*args, **kwargs)
+        if name in walks: args, kwargs = [self, sizes, *args], {k: v for k,v in kwargs.items() if k != 'dtype'}
+        try: out = f(*args, **kwargs)
         except TypeError as e: raise Unknown(f'{name} with such arguments ({e})') from e
         if several: return out
         if out.ndim != len(sizes): raise Unknown(f'{name}: {out.ndim} axes where torch has {len(sizes)}')
@@ -785,10 +824,11 @@ class Walk:
         if 'val' not in n.meta: return None # a dtype
         name = target._schema.name.split('::')[1]
         out, write = self.compute(n), name.endswith('_') and not name.endswith('__') and target._schema.is_mutable
-        if name in views | maybe and n.args and isinstance(n.args[0], torch.fx.Node): self.base[n], self.seen[n] = n.args[0], self.version(n.args[0])
+        if name in views | maybe and isinstance(n.args[0], torch.fx.Node):
+            self.base[n], self.seen[n] = n.args[0], self.version(n.args[0])
         if write: self.write(n.args[0], out); self.same[n] = n.args[0]
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
-        if name == 'detach' and forward and out._e is not None and out.e.free: return out.like(e=self.names.constant(flat(out.axes), out.e))
-        if forward and not write and isinstance(out, Value) and out._e is not None and not out.hidden and name not in ('copy', 'scalar_tensor'):
-            if len(out.e.terms) > 1 or any(a[0] in nests for a in out.e.atoms()): out = out.like(e=self.names.name(flat(out.axes), out.e))
-        return out
+        if not forward or write or not isinstance(out, Value) or out._e is None or out.hidden: return out
+        if name == 'detach' and out.e.free: return out.like(e=self.names.constant(flat(out.axes), out.e))
+        if len(out.e.terms) < 2 and not any(a[0] in nests for a in out.e.atoms()): return out
+        return out.like(e=self.names.name(flat(out.axes), out.e))
