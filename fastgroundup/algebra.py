@@ -302,7 +302,8 @@ def log(e):
 
 def rough(e):
     "Whether it may be 0 on more than a corner: a relu, what is left of a maximum"
-    def is_rough(a): return a[0] == 'entry' and a[1][0] in '~^' or a[:2] == ('fn', 'step') or a[0] in nests and rough(a[-1])
+    def is_rough(a): return a[0] == 'entry' and a[1][0] in '~^' or a[:2] == ('fn',
+                                                                             'step') or a[0] in nests and rough(a[-1])
     return any(map(is_rough, e.atoms()))
 def step(e):
     "[e > 0]"
@@ -526,7 +527,8 @@ def multiplied_out(e, most=400):
     "`e` times its denominators, whole powers of sums that no term is summed over; None where it grows too much"
     for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
         powers = [dict(f).get(base, 0) for _,f in e.terms]
-        if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,_ in e.terms): continue
+        if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,
+                                                                              _ in e.terms): continue
         up = [(p - min(powers), Expr({(b, tuple(ap for ap in f if ap[0] != base)): c}))
               for p,((b,f),c) in zip(powers, e.terms.items())]
         if sum(len(base[1].terms)**k for k,_ in up) > most: return None
@@ -541,7 +543,8 @@ def spread(e, most=4):
         c = dict(a[1]).get(1, 0)
         if not -3 <= c <= 3: return expr_of(a)
         base = [(k, v) for k,v in a[1] if k != 1]
-        return (atom(('from0', linear([*base, (1, -1)]))) + total(zero(linear([*base, (1, t)])) for t in range(0, c + 1))
+        return (atom(('from0', linear([*base, (1, -1)]))) + total(zero(linear([*base, (1, t)]))
+                                                                  for t in range(0, c + 1))
                 - total(zero(linear([*base, (1, t)])) for t in range(c + 1, 0)))
     out = []
     for m,c in e.terms.items():
@@ -562,7 +565,8 @@ def values(e, ixs, tensors, sizes, names=None):
     def length(form): return sum(c*(1 if k == 1 else sizes[k]) for k,c in form)
     def array(name):
         if name in tensors or not names: return tensors[name]
-        if name in names.meant: tensors[name] = values(names.meant[name][1], names.meant[name][0], tensors, sizes, names)
+        if name in names.meant: tensors[name] = values(names.meant[name][1], names.meant[name][0],
+                                                       tensors, sizes, names)
         else:
             own, over, what = next(v[1:] for v in names.maxima.values() if v[0] == name)
             shape = [length(i[1]) for i in own]

@@ -63,7 +63,8 @@ class Value:
         if any(is_index(k) for k,_ in self.form): raise Unknown('places or labels as numbers')
         return size(self.form)
     def like(self, axes=None, sizes=None, e=None):
-        axes, sizes, e = (own if new is None else new for own,new in ((self.axes, axes), (self.sizes, sizes), (self._e, e)))
+        axes, sizes, e = (own if new is None else new for own,
+                          new in ((self.axes, axes), (self.sizes, sizes), (self._e, e)))
         return Value(axes, sizes, e, self.form, self.hidden)
     def on(self, order):
         "With its axes in another order; None is a new one of length 1"
@@ -355,7 +356,8 @@ def convolved(w, sizes, x, k, b, stride, dilation):
 @op('conv_transpose1d', 'conv_transpose2d', walk=True)
 def conv_transpose(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     n = x.ndim - 2
-    if {groups, *tuple_(stride, n), *tuple_(dilation, n)} != {1} or any((*tuple_(output_padding, n), *tuple_(padding, n))):
+    if {groups, *tuple_(stride, n),
+        *tuple_(dilation, n)} != {1} or any((*tuple_(output_padding, n), *tuple_(padding, n))):
         raise Unknown('a transposed convolution with such arguments')
     x = pad(w, None, x, [s - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)])
     k = flip(w, None, k, [*range(2, n + 2)]).on([1, 0, *range(2, n + 2)])
@@ -403,7 +405,8 @@ views |= {'alias', 'detach'}
 @op('to', '_to_copy', 'type_as', 'double', 'float', 'float_', walk=True)
 def cast(w, sizes, x, *_, **__):
     if w.dtype.is_floating_point: return Value(x.axes, x.sizes, x.e, None, x.hidden)
-    if x.form is None and w.dtype != torch.bool and not all(a[0] in facts01 or a[:2] == ('fn', 'step') for a in x.e.atoms()):
+    if x.form is None and w.dtype != torch.bool and not all(a[0] in facts01 or a[:2] == ('fn', 'step')
+                                                            for a in x.e.atoms()):
         raise Unknown('a cast to integers')
     return x.like()
 @op('view', 'reshape', '_unsafe_view', 'flatten', 'unflatten', 'view_as', 'reshape_as', view=True, walk=True)

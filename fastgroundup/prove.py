@@ -39,7 +39,7 @@ class Proof:
         proved, letters = sum(r.verdict == 'proved' for r in self.rows), {}
         for r in self.rows: letters |= dict.fromkeys(re.findall('[a-z_A-Z]+', ' '.join(r.axes)))
         every = ', '.join(letters)
-        where = f' for every {every}' if self.sizes == 'all' and every else '' if self.sizes == 'all' else ' for these shapes'
+        where = ' for these shapes' if self.sizes != 'all' else f' for every {every}' if every else ''
         corner = ', away from the corners of a relu or a maximum'*self.corner
         return f'{self.title}: {proved} of {len(self.rows)} gradients are proved' + (where + corner)*(proved > 0)
 
@@ -49,7 +49,8 @@ class Proof:
                 *(f'not shown: {p}' for p in dict.fromkeys(self.problems))]
 
     def __str__(self):
-        rows = [(r.name, f'({", ".join(r.axes)}{","*(len(r.axes) == 1)})', r.verdict, r.counterexample or r.missing) for r in self.rows]
+        rows = [(r.name, f'({", ".join(r.axes)}{","*(len(r.axes) == 1)})', r.verdict, r.counterexample or r.missing)
+                for r in self.rows]
         widths = [max(map(len, column)) for column in [*zip(*rows)][:3]]
         lines = ['  '.join([*(v.ljust(n) for v,n in zip(r, widths)), r[3]]).rstrip() for r in rows]
         return '\n'.join([*lines, '', self._summary(), *self._notes()])
@@ -61,12 +62,14 @@ class Proof:
 
     def _repr_markdown_(self):
         def shape(r): return '$' + ' \\times '.join(_tex(a) for a in r.axes) + '$' if r.axes else ''
-        lines = [f'**{self._summary()}.**', '', '| gradient | size | verdict | as the code wrote it |', '|---|---|---|---|']
+        lines = [f'**{self._summary()}.**', '', '| gradient | size | verdict | as the code wrote it |',
+                 '|---|---|---|---|']
         for r in self.rows:
             formula = f'${r.formula}$' if r.formula and len(r.formula) < 260 else ''
             lines.append(f'| `{r.name}.g` | {shape(r)} | {r.verdict} | {formula} |')
         found = [f'- `{r.name}.g`: {r.counterexample or r.missing}' for r in self.rows if r.counterexample or r.missing]
-        where = [f'$g$ is `out.g`' + ''.join(f', ${k} = {v}$' for k,v in self.meant if len(v) < 200)]*any(r.formula for r in self.rows)
+        where = [f'$g$ is `out.g`' + ''.join(f', ${k} = {v}$' for k,v in self.meant if len(v) < 200)]
+        if not any(r.formula for r in self.rows): where = []
         return '\n'.join([*lines, '', *where, '', *found, '', *(f'- {n}' for n in self._notes())])
 
 def _tex(size): return re.sub(r'([a-z])_(\w+)', r'\1_{\2}', size).replace('*', ' ')
@@ -81,12 +84,16 @@ def _formulas(x, proof):
     "What the code of a step wrote, `{name: LaTeX}`; what was read of it stays on the proof"
     path = x.paths[0] if x.paths else None
     if path is None or path.walk is None: return {}
-    greek, meant, called = iter(r'\alpha \beta \gamma \delta \epsilon \zeta \eta \theta'.split()), path.walk.names.meant, {'out.g': 'g'}
+    greek = iter(r'\alpha \beta \gamma \delta \epsilon \zeta \eta \theta'.split())
+    meant, called = path.walk.names.meant, {'out.g': 'g'}
     own = path.out.e.monomial()
-    if own and len(own[1]) == 1 and own[1][0][0][0] == 'entry' and own[1][0][0][1] in meant: called[own[1][0][0][1]] = r'\text{out}'
+    a = own[1][0][0] if own and len(own[1]) == 1 else ()
+    if a[:1] == ('entry',) and a[1] in meant: called[a[1]] = r'\text{out}'
     for k in x.step.named: called.setdefault(k, k if len(k) == 1 else rf'\text{{{k}}}')
     written, todo = {k: e for k,(at,d,e) in path.rows.items() if e is not None}, []
-    def names_in(e): return {a[1] for a in e.atoms() if a[0] == 'entry'} | {n for a in e.atoms() if a[0] in ('fn', 'sum') for n in names_in(a[-1])}
+    def names_in(e):
+        own = {a[1] for a in e.atoms() if a[0] == 'entry'}
+        return own.union(*(names_in(a[-1]) for a in e.atoms() if a[0] in ('fn', 'sum')))
     found = sorted(set().union(*map(names_in, written.values()), set()))
     for name in found: # and what these are made of
         if name in called: continue
@@ -105,8 +112,8 @@ def prove(layer:Module, # a layer, a composite or a Model
          ) -> Proof:
     """Show that every gradient that `layer` writes is the derivative of what it computes, for every size
 
-    `ValueError` for another kind of object, or other arguments than it takes. The layer, its tensors and the random state
-    are left as they were."""
+    `ValueError` for another kind of object, or other arguments than it takes. The layer, its tensors and the random
+    state are left as they were."""
     refuse_inputs(layer, inputs)
     proof, step = Proof(type(layer).__name__), Step(layer, inputs)
     with warnings.catch_warnings(): # of sizes that are only tried
@@ -174,10 +181,11 @@ def _kind(step):
     held = sorted((k, repr(v)) for k,v in vars(step.layer).items() if not isinstance(v, (Tensor, Module)))
     tensors = [(k, t.ndim, t.dtype, tuple(s == 1 for s in t.shape)) for k,t in step.named.items()]
     args = tuple(next((k for k,t in step.named.items() if t is a), repr(a)) for a in step.inputs)
-    return type(step.layer), str((held, tensors, args, step.prior, step.masks, step.layer.training, [*step.layer.named_modules()]))
+    return type(step.layer), str((held, tensors, args, step.prior, step.masks,
+                                  step.layer.training, [*step.layer.named_modules()]))
 
 def _whole(proof, step):
-    "What the composite itself asks about sizes, and the whole of it on numbers: (a way through it, the shapes of outputs, {name: counterexample})"
+    "What the composite asks about sizes, and the whole of it on numbers: (a way through it, shapes of outputs, what is wrong)"
     inside, made = [], []
     def watcher(tensors):
         questions = next(t for t in tensors if t.ndim).fake_mode.shape_env.questions
@@ -193,7 +201,8 @@ def _whole(proof, step):
     except Exception as e:
         proof.problems.append(_in_words(e))
         return None, [], Examined(step, []).wrong
-    own = [q for i,q in enumerate(r.questions) if q.kind in ('asked', 'number') and not any(i in part for part in inside)]
+    own = [q for i,q in enumerate(r.questions) if q.kind in ('asked', 'number')
+           and not any(i in part for part in inside)]
     proof.conditions += [condition(r, q) for q in dict.fromkeys(own)]
     now = settle(r)
     path = Path(step.shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
@@ -237,8 +246,9 @@ class Step:
         return copy.deepcopy((self.layer, self.inputs), {id(t): s for t,s in zip(self.named.values(), tensors)})
 
     def record(self, shapes, table=None, plain=False, dtype=torch.float64, watcher=None):
-        "One pass with open sizes, which are decided by as if they were `shapes`; its outputs: out, out.g, what was there before, gradients"
-        blank = {k: torch.zeros(shapes[k], dtype=dtype if t.is_floating_point() else t.dtype) for k,t in self.named.items()}
+        "One pass with open sizes, decided by as if they were `shapes`; its outputs: out, out.g, what was there before, gradients"
+        blank = {k: torch.zeros(shapes[k], dtype=dtype if t.is_floating_point() else t.dtype) for k,
+                 t in self.named.items()}
         def one_pass(*tensors):
             layer, given = self.twin(tensors)
             by = dict(zip(self.named, tensors))
@@ -266,7 +276,7 @@ class Step:
         return out
 
     def run(self, numbers, seed=0):
-        "On numbers: (output, its gradient, {name: written}, {name: autograd's}, {name: what was there before}, why the way back failed)"
+        "On numbers: (output, its gradient, written, autograd's and what was there before by name, why the way back failed)"
         gen = torch.Generator().manual_seed(seed)
         tensors = {k: t.clone().requires_grad_(k in self.asked) for k,t in numbers.items()}
         layer, given = self.twin([*tensors.values()])
@@ -274,13 +284,15 @@ class Step:
         g = ((torch.randint(-20, 20, out.shape, generator=gen).double() + .5)/10).to(out.dtype)
         wanted = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, out).items() if t.requires_grad}
         auto = [torch.zeros_like(t) for t in wanted.values()]
-        if out.requires_grad: auto = torch.autograd.grad(out, [*wanted.values()], g, allow_unused=True, materialize_grads=True)
+        if out.requires_grad: auto = torch.autograd.grad(out, [*wanted.values()], g, allow_unused=True,
+                                                         materialize_grads=True)
         tensors, failed, wrote = {k: t.clone() for k,t in numbers.items()}, '', {}
         layer, given = self.twin([*tensors.values()])
         before = {k: torch.randn(tensors[k].shape, generator=gen, dtype=torch.float64) for k in self.prior}
         with torch.no_grad(), _same_luck():
             again = layer(*given)
-            if not torch.allclose(again, out, rtol=1e-6, atol=0., equal_nan=True): raise ValueError('forward gives one output and another')
+            if not torch.allclose(again, out, rtol=1e-6, atol=0.,
+                                  equal_nan=True): raise ValueError('forward gives one output and another')
             again.g = g.clone()
             own = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, again).items() if k in wanted}
             for k,b in before.items(): tensors[k].g = b.clone()
@@ -298,7 +310,8 @@ class Step:
     def fits(self, shapes, back=True):
         "Whether the layer runs there, and back, on numbers of these shapes"
         try:
-            layer, given = self.twin([*self.numbers(shapes, dict.fromkeys(self.named, 1), torch.Generator().manual_seed(0)).values()])
+            layer, given = self.twin([*self.numbers(shapes, dict.fromkeys(self.named, 1),
+                                                    torch.Generator().manual_seed(0)).values()])
             with torch.no_grad(), _same_luck():
                 out = layer(*given)
                 out.g = torch.ones_like(out)
@@ -319,7 +332,8 @@ def _same_luck():
 def _in_words(e):
     "An exception in one line, with the place in the layer's code"
     import traceback
-    frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith((_torch, _own, '<frozen', '<eval'))]
+    frames = [f for f in traceback.extract_tb(e.__traceback__)
+              if not f.filename.startswith((_torch, _own, '<frozen', '<eval'))]
     where = f' at {written(frames[-1].filename, frames[-1].lineno)}' if frames else ''
     return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}{where}'
 
@@ -346,19 +360,24 @@ def settle(r, asked=True):
             if not all(a.is_polynomial() for a in e.lhs.args): continue
             top, m = sympy.fraction(sympy.cancel(e.lhs.args[0]/e.lhs.args[1]))
             if m == 1 or m.is_number != plain or not (top.is_Mul or top.is_Symbol): continue
-            once = [s for s in sorted(top.free_symbols, key=str) if sympy.degree(top, s) == 1 and s not in m.free_symbols]
+            once = [s for s in sorted(top.free_symbols, key=str) if sympy.degree(top, s) == 1
+                    and s not in m.free_symbols]
             if once and sympy.gcd(top/once[0], m) == 1: meant[once[0]] = m*positive(once[0])
     def whole_parts(): # that many pieces of 2 are all of it
         for e in map(now, told):
-            parts = {f: sympy.Dummy(positive=True) for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv')}
-            if not isinstance(e, sympy.Eq) or not parts or not all(f.args[0].is_Symbol and f.args[1].is_Integer for f in parts): continue
-            p, q = sympy.fraction(sympy.cancel(sympy.prod([e.lhs.xreplace(parts)])/e.rhs.xreplace(parts))) if 0 not in (e.lhs, e.rhs) else (0, 0)
-            pieces, all_ = sympy.prod([f.args[1]*d for f,d in parts.items()]), sympy.prod([f.args[0] for f in parts])
-            if (p, q) in ((pieces, all_), (all_, pieces)): meant.update({f.args[0]: f.args[1]*positive(f.args[0]) for f in parts})
+            parts = {f: sympy.Dummy(positive=True) for f in e.atoms(sympy.Function)
+                     if type(f).__name__ in ('FloorDiv', 'CleanDiv')}
+            if not isinstance(e, sympy.Eq) or not parts or 0 in (e.lhs, e.rhs): continue
+            if not all(f.args[0].is_Symbol and f.args[1].is_Integer for f in parts): continue
+            quotient = sympy.fraction(sympy.cancel(e.lhs.xreplace(parts)/e.rhs.xreplace(parts)))
+            pieces, all_ = (sympy.prod(v) for v in zip(*((f.args[1]*d, f.args[0]) for f,d in parts.items())))
+            if quotient not in ((pieces, all_), (all_, pieces)): continue
+            meant.update({f.args[0]: f.args[1]*positive(f.args[0]) for f in parts})
     def product_(e): return all(v.is_Symbol or v.is_Integer and v > 0 for v in (e.args if e.is_Mul else (e,)))
     def same(): # two that have to be the same: what is left of their quotient
         for e in map(now, told):
-            if not isinstance(e, sympy.Eq) or not e.free_symbols or not (e.lhs.is_polynomial() and e.rhs.is_polynomial()): continue
+            if not isinstance(e, sympy.Eq) or not e.free_symbols or not (e.lhs.is_polynomial()
+                                                                         and e.rhs.is_polynomial()): continue
             if 0 in (e.lhs, e.rhs): continue
             p, q = sympy.fraction(sympy.cancel(e.lhs/e.rhs))
             for a,b in ((q, p), (p, q)):
@@ -369,7 +388,8 @@ def settle(r, asked=True):
     for e in map(now, told): # n - k + 1 places: n is k - 1, and as many
         if not (isinstance(e, sympy.Ge) and e.rhs == 0): continue
         parts = sympy.expand(e.lhs).as_coefficients_dict()
-        if sorted(v for k,v in parts.items() if k != 1) != [-1, 1] or not all(k == 1 or k.is_Symbol for k in parts): continue
+        if sorted(v for k,v in parts.items() if k != 1) != [-1, 1] or not all(k == 1 or k.is_Symbol
+                                                                              for k in parts): continue
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
     if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
@@ -429,7 +449,8 @@ def implied(e, answer):
     if not all((k == 1 or k.is_Symbol) and v.is_Integer for k,v in d.items()): return False
     form = linear((1 if k == 1 else str(k), int(v)) for k,v in d.items())
     above, below = at_least(form, 1), at_least(negative(form), 1)
-    sides = {'==': False, '!=': above or below, '>': above, '<': below, '>=': at_least(form, 0), '<=': at_least(negative(form), 0)}
+    sides = {'==': False, '!=': above or below, '>': above, '<': below, '>=': at_least(form, 0),
+             '<=': at_least(negative(form), 0)}
     turned = {'==': '!=', '!=': '==', '>': '<=', '<': '>=', '>=': '<', '<=': '>'}
     return sides[e.rel_op if answer else turned[e.rel_op]]
 
@@ -446,7 +467,8 @@ def other_side(r, now, before, q, shapes, rng):
     def good(v):
         s = shapes_at(r, now, v)
         if s is None: return None
-        try: right = answer_at(r, q.expr, s) is (not q.answer) and all(answer_at(r, b.expr, s) == b.answer for b in before)
+        try: right = answer_at(r, q.expr,
+                               s) is (not q.answer) and all(answer_at(r, b.expr, s) == b.answer for b in before)
         except Exception: return None # it has no answer there
         return s if right else None
     for n in range(3):
@@ -456,7 +478,7 @@ def other_side(r, now, before, q, shapes, rng):
                 if found := good(base | dict(zip(chosen, v))): return found
 
 def loosened(step, r, rng):
-    "Shapes in which fewer axes are the same than in a recording, and on which the layer runs; None where they have to be the same"
+    "Shapes in which fewer axes are the same than in a recording, and on which the layer runs; None where there are none"
     now, groups = settle(r), {}
     for k,i,s in axes_of(r):
         if not isinstance(s, int): groups.setdefault(now(s), []).append((k, i))
@@ -482,7 +504,8 @@ def condition(r, q):
     if q.kind == 'number' or q.answer not in (True, False):
         return f'only where {e} = {q.answer}: {q.where} makes a plain number of it'
     if not q.answer: e = sympy.Not(e)
-    words = f'{e.lhs} = {e.rhs}' if isinstance(e, sympy.Eq) else f'{e.lhs} is not {e.rhs}' if isinstance(e, sympy.Ne) else str(e)
+    between = {sympy.Eq: '=', sympy.Ne: 'is not'}.get(type(e))
+    words = f'{e.lhs} {between} {e.rhs}' if between else str(e)
     return f'only where {words}: {q.where} asks'
 
 # %% ../nbs/05d_every_size.ipynb #ede755f6
@@ -507,7 +530,8 @@ def show(step, r, split, labels):
     out, up, *rest = nodes[-1].args[0]
     before, grads = rest[:len(step.prior)], rest[len(step.prior):]
     ups = {up: 'out.g'} | {n: f'{k}.g before' for k,n in zip(step.prior, before)}
-    w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split, labels, [*letters.values()])
+    w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split,
+             labels, [*letters.values()])
     o, names, rows, said = w.now(out), w.names, {}, {}
     m = elementwise(lambda a, b: a*b)(o, w.now(up))
     loss = m.e.sum(i for a in m.axes for i in a)*product(s for a,s in zip(m.axes, m.sizes) if not a)
@@ -519,7 +543,8 @@ def show(step, r, split, labels):
         g = w.now(n)
         if g.sizes != x.sizes: said[k] = 'another shape was written'; continue
         e = on_places(k, g, x, at) - (entry(f'{k}.g before', at) if k in step.prior else number(0))
-        rows[k], said[k] = (at, d, e), names.vanishes(d - e) or 'its difference from the derivative was not shown to be 0'
+        rows[k] = at, d, e
+        said[k] = names.vanishes(d - e) or 'its difference from the derivative was not shown to be 0'
     return Path(None, r, now, letters, w, o, rows, said, labels)
 
 def on_places(k, g, x, at):
@@ -554,25 +579,31 @@ def read(step, r, again):
 def differs(g, e, eps=1e-7):
     "Whether a gradient is another than it should be, `eps` being some times what rounding takes away"
     if g is None: return bool((e != 0).any())
-    return g.shape != e.shape or e.numel() > 0 and bool(((g - e).abs() > eps*(e.abs().max() + e.abs()) + 1e-5*eps + (eps > 1e-6)*eps).any())
+    if g.shape != e.shape or not e.numel(): return g.shape != e.shape
+    least = eps if eps > 1e-6 else 1e-12
+    return bool(((g - e).abs() > eps*(e.abs().max() + e.abs()) + least).any())
 
 def coarsest(r):
     "1e-7 for code in float64; more where it computes in a shorter dtype"
-    kinds = {v.dtype for n in r.graph.graph.nodes for v in [n.meta.get('val')] if isinstance(v, Tensor) and v.is_floating_point()}
+    kinds = {v.dtype for n in r.graph.graph.nodes for v in [n.meta.get('val')] if isinstance(v, Tensor)
+             and v.is_floating_point()}
     return max([1e-7, *(1e3*torch.finfo(d).eps for d in kinds - {torch.float64})])
 
 def refuted(k, numbers, up, g, e, failed):
     "A counterexample in words, with numbers that can be pasted where they are few"
-    if g is None: words = f'no gradient was written{f", {failed}" if failed else ""}, should be {e.flatten()[e.flatten().abs().argmax()]:.6g}'
+    most = e.flatten()[e.flatten().abs().argmax()]
+    if g is None: words = f'no gradient was written{f", {failed}" if failed else ""}, should be {most:.6g}'
     elif g.shape != e.shape: words = f'shape {tuple(g.shape)} was written, should be {tuple(e.shape)}'
     else:
         at = [int(j) for j in torch.unravel_index((g - e).abs().argmax(), e.shape)]
         words = f'entry {at} is {g[tuple(at)]:.6g}, should be {e[tuple(at)]:.6g}'
-    if sum(t.numel() for t in (*numbers.values(), up)) > 60: return f'{words}, for ' + ', '.join(f'{n} {tuple(t.shape)}' for n,t in numbers.items())
+    if sum(t.numel() for t in (*numbers.values(),
+                               up)) > 60: return f'{words}, for ' + ', '.join(f'{n} {tuple(t.shape)}' for n,
+                                                                              t in numbers.items())
     return f'{words}, for ' + '; '.join(f'{n} = {t.tolist()}' for n,t in (*numbers.items(), ('out.g', up)))
 
 class Examined:
-    "A step recorded every way it can go, shown, and tried on numbers: `verdict(name)`, `wrong`, `conditions`, `problems`, `paths`"
+    "A step recorded every way it can go, shown, and tried on numbers: its `verdict(name)`, and what is `wrong`"
     def __init__(self, step, paths=None, most=12, tied=False):
         self.step, self.rng, self.most, self.tied = step, random.Random(0), most, tied
         self.paths, self.conditions, self.problems, self.wrong, self.rests = paths or [], [], [], {}, []
@@ -588,7 +619,8 @@ class Examined:
     @property
     def corner(self):
         "Whether there is a relu or a maximum on the way"
-        def in_(e): return any(a[:2] == ('fn', 'step') or a[0] == 'entry' and a[1][0] in '~^' or a[0] in ('fn', 'sum') and in_(a[-1]) for a in e.atoms())
+        def in_(e): return any(a[:2] == ('fn', 'step') or a[0] == 'entry' and a[1][0] in '~^' or a[0] in ('fn', 'sum')
+                               and in_(a[-1]) for a in e.atoms())
         read = [p for p in self.paths if p.walk]
         return any(in_(e) for p in read for e in (p.out.e, *(d for _,d,_ in p.rows.values())))
     def missing(self, k): return next((p.said[k] for p in self.paths if p.said.get(k) not in (True, None)), '')
@@ -624,18 +656,22 @@ class Examined:
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
         todo, done = [(None, None)], set()
         while todo:
-            if len(done) == self.most: self.problems.append(f'there are more than {self.most} ways through the code'); return
+            if len(done) == self.most:
+                self.problems.append(f'there are more than {self.most} ways through the code')
+                return
             shapes, because = todo.pop(0)
             try: r, shapes = (self.step.record(shapes), shapes) if shapes else self.start()
             except Exception as e:
                 if because and not self.step.fits(shapes): # refused aloud, there and back, or on the way back
-                    if self.step.fits(shapes, back=False): self.conditions.append(f'{condition(*because)}, and else bwd raises {type(e).__name__}')
+                    if self.step.fits(shapes, back=False):
+                        self.conditions.append(f'{condition(*because)}, and else bwd raises {type(e).__name__}')
                     continue
                 self.problems.append(_in_words(e))
                 return
             if self.tied: self.tie(r)
             asked = [q for q in dict.fromkeys(r.questions) if q.kind in ('asked', 'number')]
-            key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m for (k,i,m),_ in self.rests)
+            key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m
+                                                                             for (k,i,m),_ in self.rests)
             if key in done: continue
             done.add(key)
             self.paths.append(path := self.shown(r, shapes, todo, done))
@@ -643,7 +679,8 @@ class Examined:
             for j,q in enumerate(asked):
                 found = []
                 if q.kind == 'asked' and q.answer in (True, False):
-                    found = [other_side(r, now, asked[:j], q, shapes, self.rng) for now in (need, self.as_given(r, need))]
+                    found = [other_side(r, now, asked[:j], q, shapes, self.rng)
+                             for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
                 self.conditions.append(condition(r, q))
@@ -653,7 +690,8 @@ class Examined:
         "Axes that are a plain number now, which no question has told of"
         told = set().union(*(q.expr.free_symbols for q in asked))
         for k,i,s in axes_of(path.r):
-            if isinstance(s, int) or not path.now(s).is_Integer or s in told or any(path.now(t) == path.now(s) for t in told): continue
+            if isinstance(s, int) or not path.now(s).is_Integer or s in told or any(path.now(t) == path.now(s)
+                                                                                    for t in told): continue
             if not (because and path.now(s) == 1): yield f'only where {k}.shape[{i}] = {path.now(s)}'
 
     def as_given(self, r, now):
@@ -684,8 +722,10 @@ class Examined:
         now.meant[symbol] = m*sympy.Symbol(f'{symbol}_', integer=True, positive=True) - (-n) % m
         if not any(isinstance(d, tuple) and d[0] == (k, i, m) for d in self.rests):
             self.rests.append(((k, i, m), n % m))
-            same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int) and (s == symbol or settle(r)(s) == settle(r)(symbol))]
-            for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,s in shapes.items()}, None))
+            same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int)
+                    and (s == symbol or settle(r)(s) == settle(r)(symbol))]
+            for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,
+                                                s in shapes.items()}, None))
         return r
 
     def look_closer(self):
@@ -699,7 +739,8 @@ class Examined:
                 if fact == 'dtype' and self.same_in_float32(path): continue
                 self.conditions.append(f'with the {fact} of the recording: {where} asks for it')
     def same_in_float32(self, path):
-        try: return work(self.step.record(path.shapes, path.r.known.get('table'), dtype=torch.float32).graph) == work(path.r.graph)
+        try: return work(self.step.record(path.shapes, path.r.known.get('table'),
+                                          dtype=torch.float32).graph) == work(path.r.graph)
         except Exception: return False
 
     def small(self, path, low, high):
@@ -710,19 +751,22 @@ class Examined:
         return None, {}
 
     def try_numbers(self):
-        "The code beside autograd, and beside what was read of it, at small sizes; then at many of one size after the other"
+        "The code beside autograd, and beside what was read of it, at small sizes; then at many, one size after the other"
         cases = [(p, *self.small(p, *span)) for p in self.paths for span in ((2, 3), (1, 4), (3, 5))]
         cases += [(p, p.shapes, None) for p in self.paths[1:]] if self.paths else [(None, self.step.shapes, None)]
         for p in self.paths:
             for s,v in itertools.product(p.letters, (*range(1, 18), 25, 32, 33, 49, 64, 100)):
-                cases.append((p, shapes_at(p.r, p.now, {t: v if t == s else self.rng.randint(1, 3) for t in p.letters}), None))
+                cases.append((p, shapes_at(p.r,
+                                           p.now, {t: v if t == s else self.rng.randint(1, 3)
+                                                   for t in p.letters}), None))
         for path,shapes,sizes in cases:
             if shapes is None or sum(map(math.prod, shapes.values())) > 200_000: continue
             if self.wrong and not sizes: return
             if not self.tried(path, shapes, sizes): self.tried(path, shapes, sizes, positive=True)
 
     def draw(self, path, shapes, sizes, positive=False):
-        labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,form in path.labels.items()} if path and sizes else {}
+        labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,
+                  form in path.labels.items()} if path and sizes else {}
         gen = torch.Generator().manual_seed(self.rng.randint(0, 10**9))
         return self.step.numbers(shapes, labels, gen, positive)
 
@@ -748,7 +792,8 @@ class Examined:
     def steady(self, k, numbers, g, e):
         "Whether a difference is more than what becomes of a rounding in what goes in: at a singular matrix it is not"
         gen = torch.Generator().manual_seed(1)
-        near = {n: t*(1 + 1e-12*torch.randn(t.shape, generator=gen, dtype=t.dtype)) if t.is_floating_point() else t for n,t in numbers.items()}
+        near = {n: t*(1 + 1e-12*torch.randn(t.shape, generator=gen, dtype=t.dtype)) if t.is_floating_point() else t
+                for n,t in numbers.items()}
         try: _, _, wrote, auto, *_ = self.step.run(near)
         except Exception: return True
         moved = max((wrote[k] - g).abs().max(), (auto[k] - e).abs().max())
@@ -761,10 +806,12 @@ class Examined:
         for k,(at,d,g) in path.rows.items(): pairs += [(k, at, d, auto[k]), (k, at, g, wrote[k])]
         for k,at,e,v in pairs:
             if e is None or v is None: continue
-            got = values(e, at, tensors, sizes, path.walk.names).expand([math.prod(v.shape)] if not at else [-1]*len(at))
+            got = values(e, at, tensors, sizes, path.walk.names).expand([math.prod(v.shape)]
+                                                                        if not at else [-1]*len(at))
             if got.numel() == v.numel(): got = got.reshape(v.shape)
             elif k == 'out': continue # an axis that it does not depend on
-            if got.isfinite().all() and differs(v.double(), got, coarsest(path.r)): path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
+            if got.isfinite().all() and differs(v.double(), got, coarsest(path.r)):
+                path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
 
     def counterexample(self, k, path):
         "One of few numbers, of two digits; None where there is none"
@@ -772,10 +819,12 @@ class Examined:
             shapes, sizes = self.small(path, *span)
             if shapes is None: continue
             numbers = self.draw(path, shapes, sizes)
-            numbers = {n: (t*10).round()/10 if t.is_floating_point() and n not in self.step.masks else t for n,t in numbers.items()}
+            for n in [n for n,t in numbers.items() if t.is_floating_point() and n not in self.step.masks]:
+                numbers[n] = (numbers[n]*10).round()/10
             try: out, up, wrote, auto, _, failed = self.step.run(numbers)
             except Exception: continue
-            if out.isfinite().all() and auto[k].isfinite().all() and differs(wrote[k], auto[k], max([1e-7, *(coarsest(p.r) for p in self.paths)])):
+            finite = out.isfinite().all() and auto[k].isfinite().all()
+            if finite and differs(wrote[k], auto[k], max([1e-7, *(coarsest(p.r) for p in self.paths)])):
                 return refuted(k, numbers, up, wrote[k], auto[k], failed)
 
 def other_work(step, path, rng):
@@ -787,7 +836,8 @@ def other_work(step, path, rng):
         else: return None
         at = {s: shapes[k][i] + s*0 for k,i,s in axes_of(path.r) if not isinstance(s, int)}
         try:
-            if work(path.r.graph, at) != work(step.record(shapes, path.r.known.get('table'), plain=True).graph): return shapes
+            if work(path.r.graph, at) != work(step.record(shapes, path.r.known.get('table'),
+                                                          plain=True).graph): return shapes
         except Exception: return shapes
 
 def work(graph, at={}):
@@ -812,12 +862,14 @@ def examine(step):
     if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked):
         y = Examined(step, tied=True)
         if all(y.verdict(k) == 'proved' for k in step.asked): return y
-    held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items() if type(v) is int and v > 1}
+    held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items()
+            if type(v) is int and v > 1}
     fixed = {(k, i): n for n,v in held.items() for k,s in step.shapes.items() for i,m in enumerate(s) if m == v}
     if not x.wrong or not fixed: return x
     step.fixed = fixed
     y = Examined(step)
-    y.conditions += [f'only where {k}.shape[{i}] = {step.shapes[k][i]}, which the layer holds as {n}' for (k,i),n in fixed.items()]
+    y.conditions += [f'only where {k}.shape[{i}] = {step.shapes[k][i]}, which the layer holds as {n}' for (k,i),
+                     n in fixed.items()]
     if not y.wrong: return y
     step.fixed = {}
     return x

@@ -109,16 +109,17 @@ class Question(NamedTuple):
     "What was asked about sizes while something was recorded"
     expr:object # a sympy expression of sizes
     answer:object # what it is for the sizes that were recorded with
-    kind:str # `asked`: by the code, which may go on another way; `check`: or it raises; `number`: a plain number was made; `torch`: by an operation
+    kind:str # `asked` by the code, which may go another way; `check`: or it raises; `number`: made one; `torch`: an operation
     where:str # the code's file and line
 
 _torch, _own = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/'
 _inside = '_subclasses/', 'proxy_tensor.py', '_prims_common/', '_stats.py', '_refs/', '_meta_registrations.py', '_decomp/'
 _machinery = 'tape.py', 'backward.py', 'record.py', 'prove.py'
+_book = 'sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py'
 _frozen = {'int_', 'guard_int', 'float_', 'guard_float', 'maybe_as_int', 'maybe_as_float'}
 
 def _place(f):
-    "File and line of the first frame from `f` on that is neither torch's nor this machinery's, and whether an operation of torch lies between"
+    "The place of the first frame from `f` on that is neither torch's nor ours, and whether an operation lies between"
     inside = False
     while f and (f.f_code.co_filename.startswith((_torch, '<frozen', '<eval')) or _is_machinery(f)):
         inside |= any(p in f.f_code.co_filename for p in _inside)
@@ -132,14 +133,16 @@ def written(file, line):
     return f'line {line} of a cell' if name.startswith('<ipython') or '/ipykernel_' in file else f'{name}:{line}'
 
 class Asking(ShapeEnv):
-    "Sizes that stay open, and a list of all that was asked about them; none is taken to be the same as another, or not 0 or 1"
+    "Sizes that stay open, and a list of all that was asked about them; none is taken for another, or not for 0 or 1"
     def __init__(self):
         super().__init__(duck_shape=False, specialize_zero_one=False)
         self.questions = []
     def note(self, expr, answer, kind):
         if not getattr(expr, 'free_symbols', None): return
         f = sys._getframe(2)
-        while f.f_code.co_filename.endswith(('sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py')) or f.f_code.co_name == 'wrapper' and '/torch/' in f.f_code.co_filename:
+        def is_book(f): # torch's own way from a size to its book
+            return f.f_code.co_filename.endswith(_book) or f.f_code.co_name == 'wrapper' and '/torch/' in f.f_code.co_filename
+        while is_book(f):
             if f.f_code.co_name in _frozen: kind = 'number'
             f = f.f_back
         direct = f.f_code.co_filename == torch.__file__ # an operator or a method of SymInt, called by...
@@ -158,7 +161,8 @@ class Asking(ShapeEnv):
 
 class Looking(torch.overrides.TorchFunctionMode):
     "Notes what the code asks of a tensor besides its size: `{fact: (answer, place)}`"
-    facts = {'dtype', 'layout', 'requires_grad', 'is_contiguous', 'stride', 'storage_offset', 'data_ptr', 'element_size', 'untyped_storage', 'nbytes', 'itemsize', 'is_leaf', 'grad_fn', '__repr__', '__format__'}
+    facts = {'dtype', 'layout', 'requires_grad', 'is_contiguous', 'stride', 'storage_offset', 'data_ptr',
+             'element_size', 'untyped_storage', 'nbytes', 'itemsize', 'is_leaf', 'grad_fn', '__repr__', '__format__'}
     def __init__(self): super().__init__(); self.seen = {}
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name = getattr(func, '__name__', '')
@@ -167,25 +171,27 @@ class Looking(torch.overrides.TorchFunctionMode):
             f = sys._getframe(1)
             where, _ = _place(f)
             if not _is_machinery(f):
-                if name in ('__repr__', '__format__'): raise NotImplementedError(f'a tensor is turned into words at {where}')
+                if name in ('__repr__', '__format__'):
+                    raise NotImplementedError(f'a tensor is turned into words at {where}')
                 self.seen.setdefault((name, where))
         return func(*args, **(kwargs or {}))
 
 # %% ../nbs/08c_sizes.ipynb #8de5396a
 @contextlib.contextmanager
 def open_sizes():
-    """Python's own functions that make a plain number of a size leave it open: `len`, `math.sqrt`, `divmod`, and two of torch's that want numbers;
+    """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `divmod`, and two of torch's functions;
     words and hashes of a size ask what it is"""
     from torch._subclasses.fake_tensor import FakeTensor
     S, T, F = torch.SymInt, torch.Tensor, torch.nn.functional
-    length, root, hashed, words, hot, unfolded, pointer = builtins.len, math.sqrt, S.__hash__, S.__repr__, F.one_hot, T.unfold, T.data_ptr
+    length, root, hashed, words, hot = builtins.len, math.sqrt, S.__hash__, S.__repr__, F.one_hot
     def by_torch(): return '/torch/' in (name := sys._getframe(2).f_code.co_filename) or 'sympy' in name
     def one_hot(y, num_classes=-1):
         if isinstance(num_classes, int) and num_classes == -1: return hot(y)
         return (y.unsqueeze(-1) == torch.arange(num_classes)).to(torch.int64)
     def unfold(x, dimension, size, step):
         d, n = dimension % x.ndim, x.shape[dimension]
-        at = torch.arange(n - size + 1) if isinstance(step, int) and step == 1 else torch.arange((n - size)//step + 1)*step
+        at = torch.arange(n - size + 1) if isinstance(step,
+                                                      int) and step == 1 else torch.arange((n - size)//step + 1)*step
         x = x.movedim(d, 0)[at.unsqueeze(1) + torch.arange(size)] # (places, kernel, the others)
         return x.movedim(1, -1).movedim(0, d)
     def data_ptr(t):
@@ -209,7 +215,7 @@ def open_sizes():
 class Recorded(NamedTuple):
     "A graph of operations, and what was asked on the way"
     graph:object # torch.fx.GraphModule: its placeholders are the tensors, in order
-    symbols:dict # {name: sizes}, a list for each tensor, of sympy symbols, and plain numbers where the axis was not to be open
+    symbols:dict # {name: sizes}, a list for each tensor: sympy symbols, or plain numbers where an axis was not to be open
     env:object # torch's book on what was decided
     questions:list
     seen:dict # what the code asked of a tensor besides its size
