@@ -62,14 +62,15 @@ class Proof:
 
     def _repr_markdown_(self):
         def shape(r): return '$' + ' \\times '.join(_tex(a) for a in r.axes) + '$' if r.axes else ''
-        lines = [f'**{self._summary()}.**', '', '| gradient | size | verdict | as the code wrote it |',
-                 '|---|---|---|---|']
+        read = any(r.formula for r in self.rows)
+        lines = [f'**{self._summary()}.**', '', '| gradient | size | verdict |' + ' as the code wrote it |'*read,
+                 '|---|---|---|' + '---|'*read]
         for r in self.rows:
-            formula = f'${r.formula}$' if r.formula and len(r.formula) < 260 else ''
-            lines.append(f'| `{r.name}.g` | {shape(r)} | {r.verdict} | {formula} |')
+            formula = f' ${r.formula}$ |' if 0 < len(r.formula) < 260 else ' |'*read
+            lines.append(f'| `{r.name}.g` | {shape(r)} | {r.verdict} |{formula}')
         found = [f'- `{r.name}.g`: {r.counterexample or r.missing}' for r in self.rows if r.counterexample or r.missing]
         where = [f'$g$ is `out.g`' + ''.join(f', ${k} = {v}$' for k,v in self.meant if len(v) < 200)]
-        if not any(r.formula for r in self.rows): where = []
+        if not read: where = []
         return '\n'.join([*lines, '', *where, '', *found, '', *(f'- {n}' for n in self._notes())])
 
 def _tex(size): return re.sub(r'([a-z])_(\w+)', r'\1_{\2}', size).replace('*', ' ')
