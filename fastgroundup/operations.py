@@ -12,6 +12,7 @@ import torch
 from .algebra import (Expr, Names, at_least, entry, exp, facts01, fn, from0, is_index, linear, log, minus,
                                   negative, nests, number, one, pi, power, product, put_in, size, step, total, within)
 from .algebra import index as new_index, zero as is_zero
+from .record import place_of
 
 # %% ../nbs/05c_operations.ipynb #c3154e9e
 class Unknown(Exception):
@@ -712,7 +713,11 @@ class Walk:
             self.at = n
             if n in inputs or n in ups: self.values[n] = self.input((inputs | ups)[n], n.meta['val'])
             elif n.op == 'get_attr': self.values[n] = self.constant(getattr(graph, n.target))
-            elif n.op == 'call_function': self.values[n] = self.call(n, n in self.front, done)
+            elif n.op == 'call_function':
+                try: self.values[n] = self.call(n, n in self.front, done)
+                except Unknown as e:
+                    e.where = place_of(n)
+                    raise
             done |= n is out
 
     # what operations ask of the walk
@@ -803,7 +808,7 @@ class Walk:
         name, val = n.target._schema.name.split('::')[1], n.meta['val']
         if n.target._schema.is_mutable and name.endswith('_') and not name.endswith('__'): name = name[:-1]
         f = table.get(name)
-        if f is None: raise Unknown(f'{name}', n.target)
+        if f is None: raise Unknown(f"torch's {name}, which is not known on indices,", n.target)
         args, kwargs = [self.arg(a) for a in n.args], {k: self.arg(v) for k,v in n.kwargs.items() if k not in silent}
         several = isinstance(val, (list, tuple))
         def of(v): return [*map(self.sizes, v.shape)]

@@ -282,10 +282,10 @@ class Step:
         tensors = {k: t.clone().requires_grad_(k in self.asked) for k,t in numbers.items()}
         layer, given = self.twin([*tensors.values()])
         with torch.enable_grad(), _same_luck(): out = layer(*given)
+        if not out.requires_grad: raise ValueError('autograd cannot follow forward')
         g = ((torch.randint(-20, 20, out.shape, generator=gen).double() + .5)/10).to(out.dtype)
         wanted = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, out).items() if t.requires_grad}
-        auto = [torch.zeros_like(t) for t in wanted.values()]
-        if out.requires_grad: auto = torch.autograd.grad(out, [*wanted.values()], g, allow_unused=True,
+        auto = torch.autograd.grad(out, [*wanted.values()], g, allow_unused=True,
                                                          materialize_grads=True)
         tensors, failed, wrote = {k: t.clone() for k,t in numbers.items()}, '', {}
         layer, given = self.twin([*tensors.values()])
@@ -393,6 +393,11 @@ def settle(r, asked=True):
                                                                               for k in parts): continue
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
+    for q in r.questions if asked else (): # one is the greater: it is the other, and something more
+        if not is_order(q): continue
+        e = q.expr if q.answer else sympy.Not(q.expr)
+        a, b = now(e.gts), now(e.lts)
+        if a.is_Symbol and b.is_Symbol and a != b: meant[a] = b + positive(a) - int(isinstance(e, (sympy.Ge, sympy.Le)))
     if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
     r.known[key] = now
     now.meant = meant
@@ -424,9 +429,15 @@ def answer_at(r, e, shapes):
     "What a question about sizes is at these shapes"
     v = e.xreplace({s: shapes[k][i] + s*0 for k,i,s in axes_of(r) if not isinstance(s, int)})
     return bool(v) if v in (True, False) else v
-def answers_at(r, shapes):
-    "Whether all that the code has asked has the same answer at these shapes"
-    return all(answer_at(r, q.expr, shapes) == q.answer for q in r.questions if q.kind in ('asked', 'number'))
+def is_order(q):
+    "Whether torch has asked which of two sizes is the greater, as a slice does that may end before"
+    import sympy
+    return (q.kind == 'torch' and isinstance(q.expr, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge))
+            and q.expr.lhs.is_Symbol and q.expr.rhs.is_Symbol)
+def answers_at(r, shapes, kinds=('asked', 'number')):
+    "Whether all that was asked has the same answer at these shapes"
+    asked = [q for q in r.questions if q.kind in kinds or is_order(q)]
+    return all(answer_at(r, q.expr, shapes) == q.answer for q in asked)
 
 # %% ../nbs/05d_every_size.ipynb #eadfd41c
 def letters_at(r, now, letters, shapes):
@@ -670,7 +681,10 @@ class Examined:
                 self.problems.append(_in_words(e))
                 return
             if self.tied: self.tie(r)
-            asked = [q for q in dict.fromkeys(r.questions) if q.kind in ('asked', 'number')]
+            asked = {}
+            for q in r.questions:
+                if q.kind in ('asked', 'number') or is_order(q): asked.setdefault((q.expr, q.kind == 'number'), q)
+            asked = [*asked.values()]
             key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m
                                                                              for (k,i,m),_ in self.rests)
             if key in done: continue
@@ -679,7 +693,7 @@ class Examined:
             need = settle(r, asked=False)
             for j,q in enumerate(asked):
                 found = []
-                if q.kind == 'asked' and q.answer in (True, False):
+                if q.kind != 'number' and q.answer in (True, False):
                     found = [other_side(r, now, asked[:j], q, shapes, self.rng)
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
@@ -709,7 +723,7 @@ class Examined:
                 try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
                 except Rest as e: r = self.by_rests(r, shapes, *e.args, todo, done)
         except (Unknown, ZeroDivisionError, NotImplementedError, RecursionError) as e:
-            self.problems.append(str(e))
+            self.problems.append(f'{e}{getattr(e, "where", "")}')
             now = settle(r)
             return Path(shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
 
@@ -748,7 +762,8 @@ class Examined:
         "(shapes, sizes by name) by small numbers for the letters"
         for _ in range(200):
             v = {s: self.rng.randint(low, high) for s in path.letters}
-            if shapes := shapes_at(path.r, path.now, v): return shapes, {path.letters[s]: n for s,n in v.items()}
+            shapes = shapes_at(path.r, path.now, v)
+            if shapes and answers_at(path.r, shapes, ()): return shapes, {path.letters[s]: n for s,n in v.items()}
         return None, {}
 
     def try_numbers(self):
@@ -762,6 +777,7 @@ class Examined:
                                                    for t in p.letters}), None))
         for path,shapes,sizes in cases:
             if shapes is None or sum(map(math.prod, shapes.values())) > 200_000: continue
+            if path and not answers_at(path.r, shapes, ()): continue
             if self.wrong and not sizes: return
             if not self.tried(path, shapes, sizes): self.tried(path, shapes, sizes, positive=True)
 

@@ -132,6 +132,13 @@ def written(file, line):
     name = file.split('/')[-1]
     return f'line {line} of a cell' if name.startswith('<ipython') or '/ipykernel_' in file else f'{name}:{line}'
 
+def place_of(node):
+    "Where in somebody's code an operation of a graph was called, '' where that is not known"
+    import re
+    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get('stack_trace') or '')
+    own = [(f, n) for f,n in lines if not f.startswith((_torch, _own, '<frozen', '<eval'))]
+    return f' at {written(*own[-1])}' if own else ''
+
 class Asking(ShapeEnv):
     "Sizes that stay open, and a list of all that was asked about them; none is taken for another, or not for 0 or 1"
     def __init__(self):
@@ -205,7 +212,8 @@ def open_sizes():
            (S, '__str__'): lambda s: words(s) if by_torch() else repr(int(s)),
            (S, '__format__'): lambda s, how: words(s) if by_torch() else format(int(s), how),
            (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr}
-    old = {(where, k): vars(where).get(k) for where,k in new}
+    new[torch.backends.opt_einsum, 'enabled'] = False # which would look at sizes for a good order
+    old = {(where, k): getattr(where, k) if where is torch.backends.opt_einsum else vars(where).get(k) for where,k in new}
     for (where, k),f in new.items(): setattr(where, k, f)
     try: yield
     finally:
@@ -228,7 +236,7 @@ def recorded(f, # a function of tensors
              plain=False, # whether to leave sizes plain numbers
             ) -> Recorded:
     from torch.fx.experimental.proxy_tensor import make_fx
-    env, looking, how = Asking(), Looking(), dict(pre_dispatch=True, decomposition_table=table or {})
+    env, looking, how = Asking(), Looking(), dict(pre_dispatch=True, decomposition_table=table or {}, record_stack_traces=True)
     if plain:
         with torch.no_grad(), open_sizes(): return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
     symbols = {}
