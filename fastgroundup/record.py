@@ -194,12 +194,13 @@ def open_sizes():
     def by_torch(): return '/torch/' in (name := sys._getframe(2).f_code.co_filename) or 'sympy' in name
     def one_hot(y, num_classes=-1):
         if isinstance(num_classes, int) and num_classes == -1: return hot(y)
-        return (y.unsqueeze(-1) == torch.arange(num_classes)).to(torch.int64)
+        return (y.unsqueeze(-1) == torch.arange(num_classes, device=y.device)).to(torch.int64)
     def unfold(x, dimension, size, step):
         d, n = dimension % x.ndim, x.shape[dimension]
-        at = torch.arange(n - size + 1) if isinstance(step,
-                                                      int) and step == 1 else torch.arange((n - size)//step + 1)*step
-        x = x.movedim(d, 0)[at.unsqueeze(1) + torch.arange(size)] # (places, kernel, the others)
+        def places(n): return torch.arange(n, device=x.device)
+        one = isinstance(step, int) and step == 1
+        at = places(n - size + 1) if one else places((n - size)//step + 1)*step
+        x = x.movedim(d, 0)[at.unsqueeze(1) + places(size)] # (places, kernel, the others)
         return x.movedim(1, -1).movedim(0, d)
     def data_ptr(t):
         if sys._getframe(1).f_code.co_filename.startswith(_own): return id(t)
