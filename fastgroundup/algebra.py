@@ -155,7 +155,7 @@ def free(a):
 def put_atom(a, new):
     if a[0] == 'entry': return entry(a[1], (put(i, new) for i in a[2]))
     if a[0] in facts01: return (zero if a[0] == 'zero' else from0)(put_in(a[1], new))
-    if a[0] == 'fn': return fn(a[1], a[2].put(new))
+    if a[0] == 'fn': return applied(a[1], a[2].put(new))
     return a[1].put(new) if a[0] == 'sum' else atom(a)
 def renamed(a, new):
     if a[0] == 'entry': return 'entry', a[1], tuple(put(i, new) for i in a[2])
@@ -326,7 +326,7 @@ def _log_of_quotient(e):
 def expr_of(a): return Expr({named([], [(a, 1)]): 1})
 
 odd = {'erf', 'sin', 'atan'}
-def fn(name, e):
+def applied(name, e):
     "The function `name` of an expression: exp, log, step, erf, sin, cos, atan"
     if name in ('exp', 'log', 'step'): return {'exp': exp, 'log': log, 'step': step}[name](e)
     if not e.terms: return number(name == 'cos')
@@ -336,7 +336,7 @@ pi = atom(('size', 'π'))
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
-    'sin': lambda z: fn('cos', z), 'cos': lambda z: -fn('sin', z),
+    'sin': lambda z: applied('cos', z), 'cos': lambda z: -applied('sin', z),
     'atan': lambda z: power(1 + z*z, -1)}
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
@@ -412,7 +412,7 @@ class Names:
         if f"'{name}'" not in e.key: return e
         def of(a):
             if a[0] == 'entry' and a[1] == name: return self.meant[name][1].put(dict(zip(self.meant[name][0], a[2])))
-            if a[0] == 'fn': return fn(a[1], self.written_out(a[2], name))
+            if a[0] == 'fn': return applied(a[1], self.written_out(a[2], name))
             return self.written_out(a[1], name) if a[0] == 'sum' else expr_of(a)
         return e.map(lambda a, p: power(of(a), p, a[0] == 'sum'))
 

@@ -9,7 +9,7 @@ __all__ = []
 import functools, math, operator
 from fractions import Fraction
 import torch
-from .algebra import (Expr, Names, at_least, entry, exp, facts01, fn, from0, is_index, linear, log, minus,
+from .algebra import (Expr, Names, applied, at_least, entry, exp, facts01, from0, is_index, linear, log, minus,
                                   negative, nests, number, one, pi, power, product, put_in, size, step, total, within)
 from .algebra import index as new_index, zero as is_zero
 from .record import place_of
@@ -77,7 +77,7 @@ class Value:
         return Value(axes, self.sizes, self._e and self._e.rename(new), form, self.hidden and self.hidden.rename(new))
     def fresh(self): return self.renamed({i: new_index(i[1]) for i in flat(self.axes)})
 
-def value(v):
+def as_value(v):
     "A number, or an expression of sizes, as a tensor without axes"
     if isinstance(v, Value): return v
     if isinstance(v, float) and math.isinf(v) and v < 0: return Value([], [], number(0), None, one)
@@ -88,7 +88,7 @@ def value(v):
 
 def aligned(*vs):
     "Tensors on common axes, broadcast as torch does: (axes, sizes, what became of each)"
-    vs = [value(v).fresh() for v in vs]
+    vs = [as_value(v).fresh() for v in vs]
     nd, axes, sizes, maps = max(v.ndim for v in vs), [], [], [{} for _ in vs]
     for k in range(-nd, 0):
         here = [(v.axes[k], v.sizes[k]) if -k <= v.ndim else ((), one) for v in vs]
@@ -177,20 +177,20 @@ op('logical_or', 'bitwise_or', '__or__')(elementwise(lambda x, y: x + y - x*y))
 op('logical_xor', 'bitwise_xor', '__xor__')(elementwise(lambda x, y: x + y - 2*x*y))
 op('logical_not', 'bitwise_not')(elementwise(lambda x: 1 - x))
 
-def sigmoid(x): return power(1 + exp(-x), -1)
-def tanh(x): return 1 - 2*power(1 + exp(2*x), -1)
-def softplus(x): return log(1 + exp(x))
+def sigmoid_(x): return power(1 + exp(-x), -1)
+def tanh_(x): return 1 - 2*power(1 + exp(2*x), -1)
+def log1pexp(x): return log(1 + exp(x))
 for _name,_f in dict(
     neg=lambda x: -x, square=lambda x: x*x, sqrt=lambda x: power(x, half), rsqrt=lambda x: power(x, -half),
     reciprocal=lambda x: power(x, -1), log=log, log1p=lambda x: log(1 + x), log2=lambda x: log(x)/log(number(2)),
     log10=lambda x: log(x)/log(number(10)), expm1=lambda x: exp(x) - 1, exp2=lambda x: exp(x*log(number(2))),
-    sigmoid=sigmoid, tanh=tanh, erf=lambda x: fn('erf', x), erfc=lambda x: 1 - fn('erf', x),
-    sin=lambda x: fn('sin', x), cos=lambda x: fn('cos', x), tan=lambda x: fn('sin', x)/fn('cos', x),
-    atan=lambda x: fn('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)),
+    sigmoid=sigmoid_, tanh=tanh_, erf=lambda x: applied('erf', x), erfc=lambda x: 1 - applied('erf', x),
+    sin=lambda x: applied('sin', x), cos=lambda x: applied('cos', x), tan=lambda x: applied('sin', x)/applied('cos', x),
+    atan=lambda x: applied('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)),
     sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
     relu=lambda x: x*step(x), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6), abs=lambda x: x*(2*step(x) - 1),
-    sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x), silu=lambda x: x*sigmoid(x),
-    log_sigmoid=lambda x: -softplus(-x), mish=lambda x: x*tanh(softplus(x)),
+    sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x), silu=lambda x: x*sigmoid_(x),
+    log_sigmoid=lambda x: -log1pexp(-x), mish=lambda x: x*tanh_(log1pexp(x)),
     maximum=lambda x, y: y + (x - y)*step(x - y), minimum=lambda x, y: x + (y - x)*step(x - y)).items():
     table[_name] = elementwise(_f)
 
@@ -199,46 +199,46 @@ def exp_(x): return Value(x.axes, x.sizes, exp(x.e)*(1 - x.hidden) if x.hidden e
 @op('pow')
 def pow_(x, n):
     if not isinstance(x, Value): return elementwise(lambda n: exp(n*log(exact(x))))(n)
-    p = value(n).e.number() if not isinstance(n, Value) or not n.ndim else None
+    p = as_value(n).e.number() if not isinstance(n, Value) or not n.ndim else None
     if p is None: raise Unknown('a power that is no number')
     return elementwise(lambda e: power(e, p))(x)
 @op('clamp_min')
-def clamp_min(x, low): return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
+def clamp_min_(x, low): return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
 @op('clamp_max')
-def clamp_max(x, high): return elementwise(lambda x, h: x - (x - h)*step(x - h))(x, high)
+def clamp_max_(x, high): return elementwise(lambda x, h: x - (x - h)*step(x - h))(x, high)
 @op('clamp', 'hardtanh')
-def clamp(x, low=None, high=None):
-    if low is not None: x = clamp_min(x, low)
-    return x if high is None else clamp_max(x, high)
+def clamp_(x, low=None, high=None):
+    if low is not None: x = clamp_min_(x, low)
+    return x if high is None else clamp_max_(x, high)
 @op('threshold_backward')
-def threshold_backward(g, x, low): return elementwise(lambda g, x, l: g*step(x - l))(g, x, low)
+def threshold_backward_(g, x, low): return elementwise(lambda g, x, l: g*step(x - l))(g, x, low)
 @op('softplus')
-def softplus_(x, beta=1, threshold=20): return elementwise(lambda x: softplus(x*exact(beta))/exact(beta))(x)
+def softplus_(x, beta=1, threshold=20): return elementwise(lambda x: log1pexp(x*exact(beta))/exact(beta))(x)
 @op('gelu')
-def gelu(x, approximate='none'):
-    if approximate == 'none': return elementwise(lambda x: x*half*(1 + fn('erf', x*power(number(2), -half))))(x)
+def gelu_(x, approximate='none'):
+    if approximate == 'none': return elementwise(lambda x: x*half*(1 + applied('erf', x*power(number(2), -half))))(x)
     c = power(number(2), half)*power(pi, -half)
-    return elementwise(lambda x: x*half*(1 + tanh(c*(x + x*x*x*exact(0.044715)))))(x)
+    return elementwise(lambda x: x*half*(1 + tanh_(c*(x + x*x*x*exact(0.044715)))))(x)
 @op('leaky_relu')
-def leaky_relu(x, slope=0.01): return elementwise(lambda x: x*step(x) + x*(1 - step(x))*exact(slope))(x)
+def leaky_relu_(x, slope=0.01): return elementwise(lambda x: x*step(x) + x*(1 - step(x))*exact(slope))(x)
 @op('elu')
-def elu(x, alpha=1, scale=1, input_scale=1):
+def elu_(x, alpha=1, scale=1, input_scale=1):
     below = exact(alpha), exact(input_scale)
     return elementwise(lambda x: (x*step(x) + below[0]*(exp(x*below[1]) - 1)*(1 - step(x)))*exact(scale))(x)
 @op('where')
-def where(m, x, y):
+def where_(m, x, y):
     axes, sizes, (m, x, y) = aligned(m, x, y)
     if x.form is not None and x._e is None: raise Unknown('a choice of places or labels')
     hidden = [m.e*h for h in [x.hidden] if h] + [(1 - m.e)*h for h in [y.hidden] if h]
     return Value(axes, sizes, m.e*x.e + (1 - m.e)*y.e, None, total(hidden) if hidden and total(hidden).terms else None)
 @op('masked_fill')
-def masked_fill(x, m, v): return where(m, v, x)
+def masked_fill_(x, m, v): return where_(m, v, x)
 @op('addcmul')
-def addcmul(x, y, z, value=1): return table['add'](x, table['mul'](table['mul'](y, z), value))
+def addcmul_(x, y, z, value=1): return table['add'](x, table['mul'](table['mul'](y, z), value))
 @op('addcdiv')
-def addcdiv(x, y, z, value=1): return table['add'](x, table['mul'](table['div'](y, z), value))
+def addcdiv_(x, y, z, value=1): return table['add'](x, table['mul'](table['div'](y, z), value))
 @op('lerp')
-def lerp(x, y, w): return table['add'](x, table['mul'](w, table['sub'](y, x)))
+def lerp_(x, y, w): return table['add'](x, table['mul'](w, table['sub'](y, x)))
 
 # %% ../nbs/05c_operations.ipynb #2ee4d4fd
 def count(x, ds): return product(x.sizes[k] for k in ds)
@@ -250,21 +250,21 @@ def sum_(x, d=None, keepdim=False, dtype=None):
     kept = [k for k in range(x.ndim) if keepdim or k not in ds]
     return Value([() if k in ds else x.axes[k] for k in kept], [one if k in ds else x.sizes[k] for k in kept], e)
 @op('mean')
-def mean(x, d=None, keepdim=False, dtype=None): s = sum_(x, d, keepdim); return s.like(e=s.e/count(x, dims(x, d)))
+def mean_(x, d=None, keepdim=False, dtype=None): s = sum_(x, d, keepdim); return s.like(e=s.e/count(x, dims(x, d)))
 @op('var')
-def var(x, d=None, unbiased=True, keepdim=False, correction=None):
+def var_(x, d=None, unbiased=True, keepdim=False, correction=None):
     if isinstance(d, bool): d, unbiased = None, d
     c = unbiased*1 if correction is None else correction
-    off = table['sub'](x, mean(x, d, True))
+    off = table['sub'](x, mean_(x, d, True))
     s = sum_(table['mul'](off, off), d, keepdim)
     return s.like(e=s.e/(count(x, dims(x, d)) - exact(c)))
 @op('std')
-def std(*args, **kwargs): return table['sqrt'](var(*args, **kwargs))
+def std_(*args, **kwargs): return table['sqrt'](var_(*args, **kwargs))
 @op('var_mean')
-def var_mean(x, d=None, unbiased=True, keepdim=False, correction=None):
-    return [var(x, d, unbiased, keepdim, correction), mean(x, d, keepdim)]
+def var_mean_(x, d=None, unbiased=True, keepdim=False, correction=None):
+    return [var_(x, d, unbiased, keepdim, correction), mean_(x, d, keepdim)]
 @op('amax', walk=True)
-def amax(w, sizes, x, d=None, keepdim=False):
+def amax_(w, sizes, x, d=None, keepdim=False):
     ds, kept = dims(x, d), [k for k in range(x.ndim) if keepdim or k not in dims(x, d)]
     if x.hidden: # so small that it is no matter
         raise Unknown('a maximum over -inf')
@@ -272,23 +272,23 @@ def amax(w, sizes, x, d=None, keepdim=False):
     e = w.names.maximum(flat(axes), over, x.e) if over else x.e
     return Value(axes, [one if k in ds else x.sizes[k] for k in kept], e)
 @op('amin', walk=True)
-def amin(w, sizes, x, d=None, keepdim=False): return table['neg'](amax(w, sizes, table['neg'](x), d, keepdim))
+def amin_(w, sizes, x, d=None, keepdim=False): return table['neg'](amax_(w, sizes, table['neg'](x), d, keepdim))
 @op('max', walk=True)
 def max_(w, sizes, x, d=None, keepdim=False):
     if isinstance(d, Value): return table['maximum'](x, d)
-    m = amax(w, sizes, x, d, keepdim)
+    m = amax_(w, sizes, x, d, keepdim)
     return m if d is None else [m, None]
 @op('min', walk=True)
 def min_(w, sizes, x, d=None, keepdim=False):
     if isinstance(d, Value): return table['minimum'](x, d)
-    m = amin(w, sizes, x, d, keepdim)
+    m = amin_(w, sizes, x, d, keepdim)
     return m if d is None else [m, None]
 @op('all', 'any')
 def all_(x, d=None, keepdim=False):
     if x.e.number() is None: raise Unknown('whether all, or any, are true')
     return sum_(x, d, keepdim).like(e=x.e)
 @op('cumsum', walk=True)
-def cumsum(w, sizes, x, d, dtype=None):
+def cumsum_(w, sizes, x, d, dtype=None):
     d %= x.ndim; x = w.one(x, d); (i,) = x.axes[d]; j = new_index(i[1])
     return x.at(d, (j,), (x.e*from0(minus([(j, 1)], [(i, 1)]))).sum([i]))
 def triangle(s):
@@ -301,25 +301,25 @@ op('tril', walk=True)(triangle(1)); op('triu', walk=True)(triangle(-1))
 
 # %% ../nbs/05c_operations.ipynb #2c5b2306
 @op('matmul', 'mm', 'bmm', 'mv', 'dot')
-def matmul(x, y):
+def matmul_(x, y):
     if x.ndim == 1:
-        o = matmul(x.on([None, 0]), y)
+        o = matmul_(x.on([None, 0]), y)
         return o.on([k for k in range(o.ndim) if k != (o.ndim-2 if y.ndim > 1 else 0)])
-    if y.ndim == 1: return (o := matmul(x, y.on([0, None]))).on(range(o.ndim-1))
+    if y.ndim == 1: return (o := matmul_(x, y.on([0, None]))).on(range(o.ndim-1))
     n, m = x.ndim, y.ndim
     axes, sizes, (x, y) = aligned(x.on([*range(n), None]), y.on([*range(m-2), None, m-2, m-1]))
     if x.hidden or y.hidden: raise Unknown('arithmetic on -inf')
     return sum_(Value(axes, sizes, x.e*y.e), [-2])
 @op('addmm')
-def addmm(b, x, y, beta=1, alpha=1): return table['add'](table['mul'](b, beta), table['mul'](matmul(x, y), alpha))
+def addmm_(b, x, y, beta=1, alpha=1): return table['add'](table['mul'](b, beta), table['mul'](matmul_(x, y), alpha))
 @op('baddbmm')
-def baddbmm(b, x, y, beta=1, alpha=1): return addmm(b, x, y, beta, alpha)
+def baddbmm_(b, x, y, beta=1, alpha=1): return addmm_(b, x, y, beta, alpha)
 @op('linear')
-def linear_(x, w, b=None): o = matmul(x, w.on([1, 0])); return o if b is None else table['add'](o, b)
+def linear_(x, w, b=None): o = matmul_(x, w.on([1, 0])); return o if b is None else table['add'](o, b)
 @op('outer')
-def outer(x, y): return table['mul'](x.on([0, None]), y)
+def outer_(x, y): return table['mul'](x.on([0, None]), y)
 @op('einsum')
-def einsum(equation, tensors, path=None):
+def einsum_(equation, tensors, path=None):
     ins, out = equation.replace(' ', '').split('->') if '->' in equation else (equation.replace(' ', ''), None)
     if '.' in ins: raise Unknown('an einsum with ...')
     if out is None: out = ''.join(sorted(l for l in set(ins) if l != ',' and ins.count(l) == 1))
@@ -336,11 +336,11 @@ def einsum(equation, tensors, path=None):
     return Value([axes.get(l, ()) for l in out], [sizes[l] for l in out], e)
 def tuple_(v, n): return [*v]*(n//len(v)) if isinstance(v, (list, tuple)) else [v]*n
 @op('conv1d', 'conv2d', walk=True)
-def conv(w, sizes, x, k, b=None, stride=1, padding=0, dilation=1, groups=1):
+def conv_(w, sizes, x, k, b=None, stride=1, padding=0, dilation=1, groups=1):
     "x (n, c_in, …) with k (c_out, c_in, …): padded, then place i + j for place i of the result and j of the kernel"
     n = x.ndim - 2
     if isinstance(padding, str) or groups != 1: raise Unknown('a convolution with such arguments')
-    x = pad(w, None, x, [p for p in reversed(tuple_(padding, n)) for _ in (0, 1)])
+    x = pad_(w, None, x, [p for p in reversed(tuple_(padding, n)) for _ in (0, 1)])
     return convolved(w, sizes, x, k, b, tuple_(stride, n), tuple_(dilation, n))
 def convolved(w, sizes, x, k, b, stride, dilation):
     n, k = x.ndim - 2, k.fresh()
@@ -355,24 +355,24 @@ def convolved(w, sizes, x, k, b, stride, dilation):
     o = Value([x.axes[0], k.axes[0], *new], sizes, e)
     return o if b is None else table['add'](o, b.on([0, *[None]*n]))
 @op('conv_transpose1d', 'conv_transpose2d', walk=True)
-def conv_transpose(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose_(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     n = x.ndim - 2
     if {groups, *tuple_(stride, n),
         *tuple_(dilation, n)} != {1} or any((*tuple_(output_padding, n), *tuple_(padding, n))):
         raise Unknown('a transposed convolution with such arguments')
-    x = pad(w, None, x, [s - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)])
-    k = flip(w, None, k, [*range(2, n + 2)]).on([1, 0, *range(2, n + 2)])
+    x = pad_(w, None, x, [s - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)])
+    k = flip_(w, None, k, [*range(2, n + 2)]).on([1, 0, *range(2, n + 2)])
     return convolved(w, sizes, x, k, b, [1]*n, [1]*n)
 @op('softmax', '_softmax')
-def softmax(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
+def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')
-def logsumexp(x, d, keepdim=False): return table['log'](sum_(exp_(x), d, keepdim))
+def logsumexp_(x, d, keepdim=False): return table['log'](sum_(exp_(x), d, keepdim))
 @op('log_softmax', '_log_softmax')
-def log_softmax(x, d, half_to_float=None): return table['sub'](x, logsumexp(x, [d], True))
+def log_softmax_(x, d, half_to_float=None): return table['sub'](x, logsumexp_(x, [d], True))
 @op('layer_norm')
-def layer_norm(x, shape, w=None, b=None, eps=1e-5, cudnn=True):
+def layer_norm_(x, shape, w=None, b=None, eps=1e-5, cudnn=True):
     ds = list(range(x.ndim - len(shape), x.ndim))
-    o = table['mul'](table['sub'](x, mean(x, ds, True)), table['rsqrt'](table['add'](var(x, ds, False, True), eps)))
+    o = table['mul'](table['sub'](x, mean_(x, ds, True)), table['rsqrt'](table['add'](var_(x, ds, False, True), eps)))
     if w is not None: o = table['mul'](o, w)
     return o if b is None else table['add'](o, b)
 
@@ -380,38 +380,38 @@ def layer_norm(x, shape, w=None, b=None, eps=1e-5, cudnn=True):
 @op('t', 'numpy_T', view=True)
 def t_(x): return x.on(range(x.ndim)[::-1])
 @op('mT', view=True)
-def mT(x): return transpose(x, -1, -2)
+def mT_(x): return transpose_(x, -1, -2)
 @op('transpose', 'swapaxes', view=True)
-def transpose(x, i, j):
+def transpose_(x, i, j):
     o = list(range(x.ndim)); o[i], o[j] = o[j], o[i]
     return x.on(o)
 @op('permute', view=True)
-def permute(x, ds): return x.on([d % x.ndim for d in ds])
+def permute_(x, ds): return x.on([d % x.ndim for d in ds])
 @op('movedim', view=True)
-def movedim(x, a, b):
+def movedim_(x, a, b):
     a, b = ([v % x.ndim for v in (u if isinstance(u, list) else [u])] for u in (a, b))
     o = [k for k in range(x.ndim) if k not in a]
     for to,k in sorted(zip(b, a)): o.insert(to, k)
     return x.on(o)
 @op('unsqueeze', view=True)
-def unsqueeze(x, d): o = list(range(x.ndim)); o.insert(d % (x.ndim + 1), None); return x.on(o)
+def unsqueeze_(x, d): o = list(range(x.ndim)); o.insert(d % (x.ndim + 1), None); return x.on(o)
 @op('squeeze', view=True)
-def squeeze(x, d=None): return x.on([k for k in range(x.ndim) if k not in dims(x, d) or x.sizes[k] != one])
+def squeeze_(x, d=None): return x.on([k for k in range(x.ndim) if k not in dims(x, d) or x.sizes[k] != one])
 @op('expand', 'expand_as', 'broadcast_to', view=True, walk=True)
-def expand(w, sizes, x, *_, implicit=False):
+def expand_(w, sizes, x, *_, implicit=False):
     return x.on([*[None]*(len(sizes) - x.ndim), *range(x.ndim)]).like(sizes=sizes)
 @op('clone', 'contiguous', 'alias', 'lift_fresh_copy', 'lift_fresh', 'detach', 'resolve_conj', view=False)
-def same(x, memory_format=None): return x.like()
+def same_(x, memory_format=None): return x.like()
 views |= {'alias', 'detach'}
 @op('to', '_to_copy', 'type_as', 'double', 'float', 'float_', walk=True)
-def cast(w, sizes, x, *_, **__):
+def cast_(w, sizes, x, *_, **__):
     if w.dtype.is_floating_point: return Value(x.axes, x.sizes, x.e, None, x.hidden)
     if x.form is None and w.dtype != torch.bool and not all(a[0] in facts01 or a[:2] == ('fn', 'step')
                                                             for a in x.e.atoms()):
         raise Unknown('a cast to integers')
     return x.like()
 @op('view', 'reshape', '_unsafe_view', 'flatten', 'unflatten', 'view_as', 'reshape_as', view=True, walk=True)
-def reshape(w, sizes, x, *_, **__):
+def reshape_(w, sizes, x, *_, **__):
     "Axes are taken, in order, until their product is the wanted size"
     todo, axes = [], []
     for a,s in zip(x.axes, x.sizes): todo += [(i, size(i[1])) for i in a] if a else [(None, s)]*(s != one)
@@ -451,28 +451,28 @@ def slice_(w, sizes, x, d=0, start=None, stop=None, step=1):
     new = new_index(n)
     return chosen(w.one(x, d), d, linear([(new, step[0][1]), *low]), new)
 @op('select', view=True, walk=True)
-def select(w, sizes, x, d, i):
+def select_(w, sizes, x, d, i):
     d %= x.ndim
     if not x.axes[d]: return x.on([k for k in range(x.ndim) if k != d])
     return chosen(w.one(x, d), d, w.place(i, x.sizes[d], ()), None)
 @op('diagonal', view=True, walk=True)
-def diagonal(w, sizes, x, offset=0, d1=0, d2=1):
+def diagonal_(w, sizes, x, offset=0, d1=0, d2=1):
     if offset: raise Unknown('a diagonal beside the diagonal')
     x = w.one(w.one(x, d1 % x.ndim), d2 % x.ndim); i, j = x.axes[d1][0], x.axes[d2][0]
     if i[1] != j[1]: raise Unknown('a diagonal of what is not square')
     k = [k for k in range(x.ndim) if k not in (d1 % x.ndim, d2 % x.ndim)]
     return Value([*(x.axes[a] for a in k), (i,)], [*(x.sizes[a] for a in k), x.sizes[d1]], x.e.put({j: i}))
 @op('narrow', view=True, walk=True)
-def narrow(w, sizes, x, d, start, n): return slice_(w, sizes, x, d, start)
+def narrow_(w, sizes, x, d, start, n): return slice_(w, sizes, x, d, start)
 @op('split', 'chunk', 'split_with_sizes', 'tensor_split', view=True, walk=True)
-def split(w, sizes, x, parts, d=0):
+def split_(w, sizes, x, parts, d=0):
     at, out = number(0), []
     for s in sizes: out.append(slice_(w, s, x, d, at)); at = at + s[d % x.ndim]
     return out
 @op('unbind', view=True, walk=True)
-def unbind(w, sizes, x, d=0): return [select(w, s, x, d, k) for k,s in enumerate(sizes)]
+def unbind_(w, sizes, x, d=0): return [select_(w, s, x, d, k) for k,s in enumerate(sizes)]
 @op('flip', walk=True)
-def flip(w, sizes, x, ds):
+def flip_(w, sizes, x, ds):
     for d in dims(x, ds):
         if not x.axes[d]: continue
         x = w.one(x, d)
@@ -480,7 +480,7 @@ def flip(w, sizes, x, ds):
         x = chosen(x, d, linear([*new[1], (1, -1), (new, -1)]), new)
     return x
 @op('roll', walk=True)
-def roll(w, sizes, x, by, ds=()):
+def roll_(w, sizes, x, by, ds=()):
     if len(by) != 1 or len(ds) != 1: raise Unknown('a roll over several axes')
     d, k = ds[0] % x.ndim, exact(by[0]).number()
     if k is None: raise Unknown('a roll by an open number')
@@ -490,7 +490,7 @@ def roll(w, sizes, x, by, ds=()):
         return chosen(x, d, linear([(i, 1), *by]), i)
     return table['add'](moved([(1, -k)]), moved(linear([*n, (1, -k)]) if k > 0 else negative(linear([*n, (1, k)]))))
 @op('pad', 'constant_pad_nd', walk=True)
-def pad(w, sizes, x, ends, *more, **kw):
+def pad_(w, sizes, x, ends, *more, **kw):
     if any(v not in ('constant', None, 0) for v in (*more, *kw.values())): raise Unknown('padding that is not 0')
     for k in range(len(ends)//2):
         d, l, r = x.ndim - 1 - k, w.form(ends[2*k]), w.form(ends[2*k+1])
@@ -499,21 +499,21 @@ def pad(w, sizes, x, ends, *more, **kw):
         x = chosen(x, d, minus([(new, 1)], l), new)
     return x
 @op('cat', 'concat', walk=True)
-def cat(w, sizes, tensors, d=0):
+def cat_(w, sizes, tensors, d=0):
     d %= tensors[0].ndim; at, parts, n = (), [], form_of(sizes[d])
     for t in tensors:
         t = w.one(t, d); new = new_index(n)
         parts.append(chosen(t, d, minus([(new, 1)], at), new)); at = linear([*at, *t.axes[d][0][1]])
     return functools.reduce(table['add'], parts).like(sizes=sizes)
 @op('stack', walk=True)
-def stack(w, sizes, tensors, d=0):
+def stack_(w, sizes, tensors, d=0):
     d %= tensors[0].ndim + 1; out = []
     for k,t in enumerate(tensors):
-        i = new_index(((1, len(tensors)),)); t = unsqueeze(t, d)
+        i = new_index(((1, len(tensors)),)); t = unsqueeze_(t, d)
         out.append(t.at(d, (i,), t.e*is_zero(linear([(i, 1), (1, -k)]))).like(sizes=sizes))
     return functools.reduce(table['add'], out)
 @op('repeat', walk=True)
-def repeat(w, sizes, x, times):
+def repeat_(w, sizes, x, times):
     x = x.on([*[None]*(len(times) - x.ndim), *range(x.ndim)]); axes = []
     for a,n,t in zip(x.axes, x.sizes, times):
         t = exact(t)
@@ -525,7 +525,7 @@ def filled(v):
             c = kwargs['fill_value'] if 'fill_value' in kwargs else args[-1]
         else: c = v
         if isinstance(c, Value): return Value([()]*len(sizes), sizes, c.e)
-        c = value(c)
+        c = as_value(c)
         integers = not w.dtype.is_floating_point and w.dtype != torch.bool
         return Value([()]*len(sizes), sizes, None if integers else c._e, c.form if integers else None, c.hidden)
     return f
@@ -535,23 +535,23 @@ op('full', 'new_full', 'full_like', 'fill', walk=True)(filled(None))
 @op('zero', walk=True)
 def zero_(w, sizes, x): return Value([()]*x.ndim, x.sizes, number(0))
 @op('scalar_tensor', walk=True)
-def scalar_tensor(w, sizes, v): return filled(None)(w, sizes, v)
+def scalar_tensor_(w, sizes, v): return filled(None)(w, sizes, v)
 @op('copy', walk=True)
-def copy_(w, sizes, x, y, non_blocking=False): return expand(w, sizes, value(y))
+def copy_(w, sizes, x, y, non_blocking=False): return expand_(w, sizes, as_value(y))
 @op('dropout')
-def dropout(x, p, train):
+def dropout_(x, p, train):
     if train and p: raise Unknown('dropout draws its own mask; wanted one that is given')
     return x.like()
 
 # %% ../nbs/05c_operations.ipynb #a67d4278
 @op('arange', walk=True)
-def arange(w, sizes, *a, **kw):
+def arange_(w, sizes, *a, **kw):
     start, step = (exact(a[0]) if len(a) > 1 else number(0)), (exact(a[2]) if len(a) > 2 else one)
     axis = w.axis(sizes[0])
     if len(axis) > 1 or not type(step.number()) is int: raise Unknown('an arange with such sizes')
     return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
-def one_hot(y, c=-1): raise Unknown('one_hot without the number of classes')
+def one_hot_(y, c=-1): raise Unknown('one_hot without the number of classes')
 def sole(form):
     "The index or label that a linear form is, or None"
     return form[0][0] if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) else None
@@ -572,7 +572,7 @@ def index_(w, sizes, x, *args):
     for k,y in zip(at, ys): e = placed(e, x.axes[k][0], w.label(y, x.axes[k][0][1]))
     return Value([*x.axes[:at[0]], *axes, *x.axes[at[-1]+1:]], sizes, e)
 @op('gather', walk=True)
-def gather(w, sizes, x, d, y, sparse_grad=False):
+def gather_(w, sizes, x, d, y, sparse_grad=False):
     d %= x.ndim; y, x = y.fresh(), w.one(x, d); (j,) = x.axes[d]
     form, axes = w.label(y, j[1]), []
     for k,(a,b) in enumerate(zip(x.axes, y.axes)):
@@ -583,7 +583,7 @@ def gather(w, sizes, x, d, y, sparse_grad=False):
 def scattered(add):
     def f(w, sizes, x, d, y, src, reduce=None):
         if reduce not in (None, 'add', 'sum'): raise Unknown('a scatter that is no sum')
-        d %= x.ndim; y, src = y.fresh(), value(src).fresh(); form = w.label(y, form_of(x.sizes[d])); axes = []
+        d %= x.ndim; y, src = y.fresh(), as_value(src).fresh(); form = w.label(y, form_of(x.sizes[d])); axes = []
         if src.ndim == 0: src = Value([()]*y.ndim, y.sizes, src.e)
         new = {}
         for k,(a,b) in enumerate(zip(src.axes, y.axes)):
@@ -600,42 +600,42 @@ def scattered(add):
     return f
 op('scatter_add', walk=True)(scattered(True)); op('scatter', walk=True)(scattered(False))
 @op('index_add', walk=True)
-def index_add(w, sizes, x, d, y, src, alpha=1):
+def index_add_(w, sizes, x, d, y, src, alpha=1):
     d %= x.ndim; y, src = y.fresh(), src.fresh(); form = w.label(y, form_of(x.sizes[d]))
     (a,), b = y.axes, src.axes[d]
     j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
     e = src.e.put(dict(zip(b, a)))
     return table['add'](x, table['mul'](src.at(d, (j,), (e*hot).sum(a)).like(sizes=x.sizes), alpha))
 @op('index_put', walk=True)
-def index_put(w, sizes, x, items, src, accumulate=False):
+def index_put_(w, sizes, x, items, src, accumulate=False):
     if len(items) != 1 or not accumulate: raise Unknown('index_put that does not add, or by several indices')
-    return index_add(w, sizes, x, 0, items[0], expand(w, [*items[0].sizes, *x.sizes[1:]], src))
+    return index_add_(w, sizes, x, 0, items[0], expand_(w, [*items[0].sizes, *x.sizes[1:]], src))
 @op('nll_loss', 'nll_loss_nd', walk=True)
-def nll_loss(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
+def nll_loss_(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
     if weight is not None or logp.ndim != 2: raise Unknown('a loss with weights, or of more axes')
-    picked = table['neg'](gather(w, [*y.sizes, one], logp, 1, unsqueeze(y, 1)).on([0]))
-    return mean(picked) if reduction == 1 else sum_(picked) if reduction == 2 else picked
+    picked = table['neg'](gather_(w, [*y.sizes, one], logp, 1, unsqueeze_(y, 1)).on([0]))
+    return mean_(picked) if reduction == 1 else sum_(picked) if reduction == 2 else picked
 @op('cross_entropy_loss', walk=True)
-def cross_entropy_loss(w, sizes, x, y, weight=None, reduction=1, ignore_index=-100, label_smoothing=0.):
+def cross_entropy_loss_(w, sizes, x, y, weight=None, reduction=1, ignore_index=-100, label_smoothing=0.):
     if y._e is not None: raise Unknown('a cross-entropy of probabilities')
-    logp = log_softmax(x, 1)
-    own = nll_loss(w, sizes, logp, y, weight, reduction, ignore_index)
+    logp = log_softmax_(x, 1)
+    own = nll_loss_(w, sizes, logp, y, weight, reduction, ignore_index)
     if not label_smoothing: return own
-    rest = table['neg'](mean(logp, 1)); rest = mean(rest) if reduction == 1 else sum_(rest) if reduction == 2 else rest
+    rest = table['neg'](mean_(logp, 1)); rest = mean_(rest) if reduction == 1 else sum_(rest) if reduction == 2 else rest
     return table['add'](table['mul'](own, 1 - label_smoothing), table['mul'](rest, label_smoothing))
 @op('mse_loss')
-def mse_loss(x, y, reduction=1):
+def mse_loss_(x, y, reduction=1):
     d = table['sub'](x, y); d = table['mul'](d, d)
-    return mean(d) if reduction == 1 else sum_(d) if reduction == 2 else d
+    return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
 
 # %% ../nbs/05c_operations.ipynb #bfb5cff2
 @op('slice_scatter', walk=True)
-def slice_scatter(w, sizes, x, src, d=0, start=None, stop=None, step=1):
+def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"
     d %= x.ndim; low, step = w.place(start, x.sizes[d], ()), w.form(step)
     if [k for k,_ in step] != [1]: raise Unknown('a slice with an open step')
     n = src.sizes[d]
-    if n == x.sizes[d] and step == ((1, 1),): return expand(w, x.sizes, src)
+    if n == x.sizes[d] and step == ((1, 1),): return expand_(w, x.sizes, src)
     new = new_index(form_of(n))
     old = x.like(sizes=[n if k == d else s for k,s in enumerate(x.sizes)])
     if x.axes[d]: old = chosen(w.one(x, d), d, linear([(new, step[0][1]), *low]), new)
@@ -643,10 +643,10 @@ def slice_scatter(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     e = (diff.e*is_zero(minus([(j, 1)], linear([(i, step[0][1]), *low])))).sum([i])
     return table['add'](x, diff.at(d, (j,), e).like(sizes=x.sizes))
 @op('select_scatter', walk=True)
-def select_scatter(w, sizes, x, src, d, i):
+def select_scatter_(w, sizes, x, src, d, i):
     d %= x.ndim; at = w.place(i, x.sizes[d], ()); j = new_index(form_of(x.sizes[d]))
     old = chosen(w.one(x, d), d, at, None) if x.axes[d] else x.on([k for k in range(x.ndim) if k != d])
-    diff = unsqueeze(table['sub'](src, old), d)
+    diff = unsqueeze_(table['sub'](src, old), d)
     return table['add'](x, diff.at(d, (j,), diff.e*is_zero(minus([(j, 1)], at))).like(sizes=x.sizes))
 
 # %% ../nbs/05c_operations.ipynb #9dc73f8a
@@ -670,8 +670,8 @@ class Sizes:
         if e.is_Pow and e.exp.is_Rational: return power(go(e.base), Fraction(int(e.exp.p), int(e.exp.q)))
         if name in ('ToFloat', 'Identity', 'TruncToFloat', 'TruncToInt'): return go(e.args[0])
         if name in ('FloatTrueDiv', 'IntTrueDiv'): return go(e.args[0])/go(e.args[1])
-        if name in ('FloatPow', 'PowByNatural'): return table['pow'](value(go(e.args[0])), go(e.args[1])).e
-        if name.startswith('OpaqueUnaryFn_') and name[14:] in table: return table[name[14:]](value(go(e.args[0]))).e
+        if name in ('FloatPow', 'PowByNatural'): return table['pow'](as_value(go(e.args[0])), go(e.args[1])).e
+        if name.startswith('OpaqueUnaryFn_') and name[14:] in table: return table[name[14:]](as_value(go(e.args[0]))).e
         if name in ('FloorDiv', 'CleanDiv'): return self.quotient(e)
         if name in ('Mod', 'PythonMod'):
             a, m = map(go, e.args)
@@ -700,8 +700,8 @@ class Rest(Exception): "A size is looked at by what a division leaves: (its symb
 silent = {'memory_format', 'pin_memory', 'layout', 'device'}
 class Walk:
     "The nodes of a graph in order, each a `Value`"
-    def __init__(self, graph, sizes, inputs, out, ups, split, labels, order):
-        self.sizes, self.split, self.labels, self.order, self.names = sizes, split, labels, order, Names()
+    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order):
+        self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
         self.values, self.base, self.same, self.seen, self.written, self.used = {}, {}, {}, {}, {}, set()
         self.inputs, self.ups = inputs, ups # {node: name}
         self.front, todo = set(), [out]
@@ -764,7 +764,7 @@ class Walk:
     def constant(self, t):
         v = t.flatten()[0].item()
         if not (t == t.flatten()[0]).all(): raise Unknown('a tensor of numbers that are not all the same')
-        x = value(v); integers = not t.is_floating_point() and t.dtype != torch.bool
+        x = as_value(v); integers = not t.is_floating_point() and t.dtype != torch.bool
         e, form = (None, x.form) if integers else (x._e, None)
         return Value([()]*t.ndim, [exact(n) for n in t.shape], e, form, x.hidden)
     def arg(self, a):
@@ -794,9 +794,9 @@ class Walk:
         if n not in self.base: self.values[n] = new; self.written[n] = self.written.get(n, 0) + 1; return
         p, name, a = self.root(self.base[n]), n.target._schema.name.split('::')[1], [self.arg(v) for v in n.args[1:]]
         whole_ = self.now(p)
-        if name in ('view', '_unsafe_view'): up = reshape(self, whole_.sizes, new)
-        elif name == 'select': up = select_scatter(self, None, whole_, new, *a)
-        elif name == 'slice': up = slice_scatter(self, None, whole_, new, *a)
+        if name in ('view', '_unsafe_view'): up = reshape_(self, whole_.sizes, new)
+        elif name == 'select': up = select_scatter_(self, None, whole_, new, *a)
+        elif name == 'slice': up = slice_scatter_(self, None, whole_, new, *a)
         elif name in ('t', 'numpy_T', 'transpose', 'mT'): up = table[name](new, *a)
         elif name == 'unsqueeze': up = new.on([k for k in range(new.ndim) if k != a[0] % new.ndim])
         elif name in ('alias', 'detach'): up = new

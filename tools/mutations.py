@@ -89,7 +89,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            if same: return False, {v: other}", "            if same: return True, {v: other}"),
         ("        if a[0] in facts01 or a[:2] == ('fn', 'step'): p = min(p, 1)", "        if a[0] in facts01: p = min(p, 1)"),
         ("    if not rough(rest) and sign(rest) < 0:", "    if sign(rest) < 0:"),
-        ("'cos': lambda z: -fn('sin', z),", "'cos': lambda z: fn('sin', z),"),
+        ("'cos': lambda z: -applied('sin', z),", "'cos': lambda z: applied('sin', z),"),
         ("    return at_least(low, 0) and at_least(minus(size, high), 1)", "    return at_least(low, 0)"),
         ("            return ((1 - step(entry(name, own) - e))*d).sum(new.values())", "            return d.sum(new.values())"),
     ],
