@@ -24,7 +24,6 @@ class Labels(Exception): "Integers of an input index an axis: (input, size)"
 half = Fraction(1, 2)
 def flat(axes): return [i for a in axes for i in a]
 def lengths(axis): return [i[1] for i in axis]
-def length(axis): return product(size(i[1]) for i in axis)
 def form_of(e):
     "An expression that is a linear form in sizes, as one"
     form = []
@@ -702,15 +701,14 @@ class Walk:
     "The nodes of a graph in order, each a `Value`"
     def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order):
         self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
-        self.values, self.base, self.same, self.seen, self.written, self.used = {}, {}, {}, {}, {}, set()
+        self.values, self.base, self.same, self.seen, self.written = {}, {}, {}, {}, {}
         self.inputs, self.ups = inputs, ups # {node: name}
         self.front, todo = set(), [out]
         while todo:
             if (n := todo.pop()) not in self.front: self.front.add(n); todo += n.all_input_nodes
-        self.graph, done = graph, False
+        done = False
         for n in graph.graph.nodes:
             if n.op == 'output': break
-            self.at = n
             if n in inputs or n in ups: self.values[n] = self.input((inputs | ups)[n], n.meta['val'])
             elif n.op == 'get_attr': self.values[n] = self.constant(getattr(graph, n.target))
             elif n.op == 'call_function':
