@@ -339,12 +339,13 @@ def _in_words(e):
     return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}{where}'
 
 # %% ../nbs/05d_every_size.ipynb #aa4e162c
-def settle(r, asked=True):
+def settle(r, asked=True, order=True):
     """What torch's book says of the symbols of a recording: a function that puts in what it knows
 
-    Without `asked`, only what shapes have to meet, or torch raises; not what the code has asked."""
+    Without `asked`, only what shapes have to meet, or torch raises; not what the code has asked. Without `order`, not
+    which of two sizes is the greater."""
     import sympy
-    key = f'settled {asked}'
+    key = f'settled {asked} {order}'
     if key in r.known: return r.known[key]
     own = {q.expr for q in r.questions if q.kind in ('asked', 'number')}
     told = [g.expr for g in r.env.guards if asked or g.expr not in own and sympy.Not(g.expr) not in own]
@@ -393,12 +394,12 @@ def settle(r, asked=True):
                                                                               for k in parts): continue
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
-    for q in r.questions if asked else (): # one is the greater: it is the other, and something more
+    if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
+    for q in r.questions if asked and order else (): # one is the greater: it is the other, and something more
         if not is_order(q): continue
         e = q.expr if q.answer else sympy.Not(q.expr)
         a, b = now(e.gts), now(e.lts)
         if a.is_Symbol and b.is_Symbol and a != b: meant[a] = b + positive(a) - int(isinstance(e, (sympy.Ge, sympy.Le)))
-    if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
     r.known[key] = now
     now.meant = meant
     return now
@@ -653,7 +654,7 @@ class Examined:
 
     def tie(self, r):
         "Have axes be the same that are so in what was given, and say so"
-        now, first, tied = settle(r), {}, {}
+        now, first, tied = settle(r, order=False), {}, {}
         for k,i,s in axes_of(r):
             n = self.step.named[k].shape[i]
             if isinstance(s, int) or n == 1 or not now(s).is_Symbol: continue
