@@ -355,13 +355,19 @@ def convolved(w, sizes, x, k, b, stride, dilation):
     return o if b is None else table['add'](o, b.on([0, *[None]*n]))
 @op('conv_transpose1d', 'conv_transpose2d', walk=True)
 def conv_transpose_(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    n = x.ndim - 2
-    if {groups, *tuple_(stride, n),
-        *tuple_(dilation, n)} != {1} or any((*tuple_(output_padding, n), *tuple_(padding, n))):
-        raise Unknown('a transposed convolution with such arguments')
-    x = pad_(w, None, x, [s - 1 for s in reversed(k.sizes[2:]) for _ in (0, 1)])
-    k = flip_(w, None, k, [*range(2, n + 2)]).on([1, 0, *range(2, n + 2)])
-    return convolved(w, sizes, x, k, b, [1]*n, [1]*n)
+    "x (n, c_in, …) with k (c_in, c_out, …): place i of x and j of the kernel add to place stride·i + dilation·j - padding"
+    n, x, k, new = x.ndim - 2, x.fresh(), k.fresh(), []
+    if groups != 1: raise Unknown('a transposed convolution in groups')
+    for d in range(n): x, k = w.one(x, d + 2), w.one(k, d + 2)
+    if lengths(x.axes[1]) != lengths(k.axes[0]): raise Unknown('channels that are merged in two ways')
+    e = x.e*k.e.put(dict(zip(k.axes[0], x.axes[1])))
+    for d,p,s,far in zip(range(2, n + 2), tuple_(padding, n), tuple_(stride, n), tuple_(dilation, n)):
+        o, (i,), (j,) = new_index(form_of(sizes[d])), x.axes[d], k.axes[d]
+        e = (e*is_zero(minus([(i, s), (j, far)], [(o, 1), *form_of(exact(p))]))).sum([i])
+        new.append((o,))
+    e = e.sum([*x.axes[1], *(a[0] for a in k.axes[2:])])
+    o = Value([x.axes[0], k.axes[1], *new], sizes, e)
+    return o if b is None else table['add'](o, b.on([0, *[None]*n]))
 @op('softmax', '_softmax')
 def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')
@@ -699,8 +705,9 @@ class Rest(Exception): "A size is looked at by what a division leaves: (its symb
 silent = {'memory_format', 'pin_memory', 'layout', 'device'}
 class Walk:
     "The nodes of a graph in order, each a `Value`"
-    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order):
+    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order, buffers=()):
         self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
+        self.buffers = buffers # names of inputs that may be written into, as no gradient is asked for them
         self.values, self.base, self.same, self.seen, self.written = {}, {}, {}, {}, {}
         self.inputs, self.ups = inputs, ups # {node: name}
         self.front, todo = set(), [out]
@@ -788,7 +795,8 @@ class Walk:
     def write(self, n, new):
         "`new` becomes the value of `n`, and shows through in what `n` is a view of"
         n = self.root(n)
-        if n in self.inputs or n in self.ups: raise Unknown(f'a write into {(self.inputs | self.ups)[n]}')
+        whose = (self.inputs | self.ups).get(n)
+        if whose and whose not in self.buffers: raise Unknown(f'a write into {whose}')
         if n not in self.base: self.values[n] = new; self.written[n] = self.written.get(n, 0) + 1; return
         p, name, a = self.root(self.base[n]), n.target._schema.name.split('::')[1], [self.arg(v) for v in n.args[1:]]
         whole_ = self.now(p)

@@ -124,13 +124,26 @@ def prove(layer:Module, # a layer, a composite or a Model
 def _leaf(proof, step):
     "A layer with a `bwd`"
     x = examine(step)
-    if not x.wrong and not all(x.verdict(k) == 'proved' for k in step.asked): x = _at_one_size(step, x, proof)
+    def shown(x): return x.wrong or all(x.verdict(k) == 'proved' for k in step.asked)
+    if not shown(x): x = _for_its_weights(step, x)
+    if not shown(x): x = _at_one_size(step, x, proof)
     proof.conditions, proof.problems, proof.corner, formulas = x.conditions, x.problems, x.corner, _formulas(x, proof)
     for k in step.asked:
         shape = tuple(step.named[k].shape)
         axes = _letters(x.paths[0], x.paths[0].r.symbols[k]) if x.paths else tuple(map(str, shape))
         proof.rows.append(Claim(k, shape, x.verdict(k), x.wrong.get(k, ''), axes, x.missing(k), formulas.get(k, '')))
     return proof
+
+def _for_its_weights(step, x):
+    "What can be shown for parameters of the shapes they have, and all sizes else, where it could not be for all"
+    weights = {k: s for k,s in step.shapes.items() if k in step.layer.named_params()}
+    if not weights or not x.paths or len(weights) == len(step.shapes): return x
+    step.fixed = {(k, i): 'its own' for k,s in weights.items() for i in range(len(s))}
+    y = Examined(step)
+    step.fixed = {}
+    if any(y.verdict(k) != 'proved' for k in step.asked): return x
+    y.conditions += [f'only where {k}.shape = {tuple(s)}' for k,s in weights.items()]
+    return y
 
 def _at_one_size(step, x, proof):
     "What can be shown at small sizes of those given, where it could not be for all"
@@ -218,7 +231,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import at_least, entry, linear, negative, number, product, size, values
-from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise
+from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise, silent
 from .record import _own, _torch, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
@@ -544,7 +557,7 @@ def show(step, r, split, labels):
     before, grads = rest[:len(step.prior)], rest[len(step.prior):]
     ups = {up: 'out.g'} | {n: f'{k}.g before' for k,n in zip(step.prior, before)}
     w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split,
-             labels, [*letters.values()])
+             labels, [*letters.values()], step.layer.named_buffers())
     o, names, rows, said = w.now(out), w.names, {}, {}
     m = elementwise(lambda a, b: a*b)(o, w.now(up))
     loss = m.e.sum(i for a in m.axes for i in a)*product(s for a,s in zip(m.axes, m.sizes) if not a)
@@ -870,8 +883,15 @@ def work(graph, at={}):
         try: return str(a) if isinstance(a, bool) else f'{float(a):.10g}'
         except (TypeError, ValueError): return str(a)
     quiet = {'sym_size', 'sym_numel', 'sym_stride', 'detach'}
-    return [(str(n.target), plain([*n.args])) for n in graph.graph.nodes if n.op == 'call_function'
-            and isinstance(n.target, torch._ops.OpOverload) and n.target._schema.name.split('::')[1] not in quiet]
+    def counts(n): # a slice that is the whole is an operation on open sizes only
+        if n.op != 'call_function' or not isinstance(n.target, torch._ops.OpOverload): return False
+        name = n.target._schema.name.split('::')[1]
+        whole = name == 'slice' and plain([*n.args[0].meta['val'].shape]) == plain([*n.meta['val'].shape])
+        return name not in quiet and not whole
+    def all_args(n): # with those that are left out, which are what the schema says
+        rest = n.target._schema.arguments[len(n.args):]
+        return [*n.args, *(n.kwargs.get(a.name, a.default_value) for a in rest if a.name not in silent)]
+    return [(str(n.target), plain(all_args(n))) for n in graph.graph.nodes if counts(n)]
 
 def examine(step):
     """A step at all sizes; where that is not shown, with sizes the same that were given so; where it is right only at

@@ -103,14 +103,14 @@ class Adam(SGD):
         super().__init__(params, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
-    def initial(self, p): return 0, torch.zeros_like(p), torch.zeros_like(p) # steps taken, mean of g, mean of g²
+    def initial(self, p): return 1., 1., torch.zeros_like(p), torch.zeros_like(p) # b1ᵗ and b2ᵗ after t steps, means of g and g²
     def move(self, p, g, i):
-        (t, m, v), (b1, b2) = self.state[i], self.betas
-        t = t + 1
+        (b1t, b2t, m, v), (b1, b2) = self.state[i], self.betas
+        b1t, b2t = b1t*b1, b2t*b2
         m.lerp_(g, 1 - b1)
         v.mul_(b2).addcmul_(g, g, value=1 - b2)
-        _step(p, m/v.sqrt().div_((1 - b2**t)**0.5).add_(self.eps), -self.lr/(1 - b1**t))
-        self.state[i] = t, m, v
+        _step(p, m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps), -self.lr/(1 - b1t))
+        self.state[i] = b1t, b2t, m, v
 
 class AdamW(Adam):
     "Adam whose weight decay goes past the means (Loshchilov and Hutter, 2019): `p -= lr * weight_decay * p`; the rest as in `Adam`"
