@@ -369,6 +369,16 @@ class Names:
         ways = [way for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine]]
         return any(x.e.rename(dict(zip(mine, way))) == e for way in ways)
 
+    def picks_maximum(self, e, ixs):
+        "Whether `e` is 1 for the greatest of those that the indices `ixs` go through, and 0 for the others"
+        for a in (b for s in e.atoms() if s[:2] == ('fn', 'step') for b in s[2].atoms()):
+            for name,own,over,m in self.maxima.values():
+                if a[:2] != ('entry', name): continue
+                for way in itertools.permutations(ixs):
+                    if [i[1] for i in way] != [i[1] for i in over]: continue
+                    if e == 1 - step(expr_of(a) - m.rename(dict(zip([*own, *over], [*a[2], *way])))): return True
+        return False
+
     def constant(self, ixs, e) -> Expr:
         "A name for `e` that has no derivative, as after `detach`"
         name = self.name(ixs, e)

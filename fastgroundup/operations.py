@@ -10,7 +10,7 @@ import functools, math, operator
 from fractions import Fraction
 import torch
 from .algebra import (Expr, Names, applied, at_least, entry, exp, facts01, from0, is_index, linear, log, minus,
-                                  negative, nests, number, one, pi, power, product, put_in, size, step, total, within)
+                                  negative, nests, number, one, order, pi, power, product, put_in, size, step, total, within)
 from .algebra import index as new_index, zero as is_zero
 from .record import place_of
 
@@ -241,13 +241,16 @@ def lerp_(x, y, w): return table['add'](x, table['mul'](w, table['sub'](y, x)))
 
 # %% ../nbs/05c_operations.ipynb #2ee4d4fd
 def count(x, ds): return product(x.sizes[k] for k in ds)
-@op('sum')
 def sum_(x, d=None, keepdim=False, dtype=None):
     ds = dims(x, d)
     if x.hidden: raise Unknown('a sum of -inf')
     e = x.e.sum(i for k in ds for i in x.axes[k])*product(x.sizes[k] for k in ds if not x.axes[k])
     kept = [k for k in range(x.ndim) if keepdim or k not in ds]
     return Value([() if k in ds else x.axes[k] for k in kept], [one if k in ds else x.sizes[k] for k in kept], e)
+@op('sum', walk=True)
+def add_up_(w, sizes, x, d=None, keepdim=False, dtype=None):
+    o = sum_(x, d, keepdim)
+    return o.like(e=one) if w.names.picks_maximum(x.e, [i for k in dims(x, d) for i in x.axes[k]]) else o
 @op('mean')
 def mean_(x, d=None, keepdim=False, dtype=None): s = sum_(x, d, keepdim); return s.like(e=s.e/count(x, dims(x, d)))
 @op('var')
@@ -415,6 +418,19 @@ def cast_(w, sizes, x, *_, **__):
                                                             for a in x.e.atoms()):
         raise Unknown('a cast to integers')
     return x.like()
+def divided(a, b):
+    "a / b for sizes, which may be sums: 2h - 2 is 2 times h - 1"
+    if len(b.terms) < 2: return a/b
+    def first(e):
+        m = max(e.terms, key=lambda m: (sum(p for _,p in m[1]), order(m)))
+        return Expr({m: e.terms[m]})
+    q, rest = number(0), a
+    for _ in range(12):
+        if not rest.terms: return q
+        t = first(rest)/first(b)
+        if not whole(t): break
+        q, rest = q + t, rest - t*b
+    return a/b
 @op('view', 'reshape', '_unsafe_view', 'flatten', 'unflatten', 'view_as', 'reshape_as', view=True, walk=True)
 def reshape_(w, sizes, x, *_, **__):
     "Axes are taken, in order, until their product is the wanted size"
@@ -425,9 +441,9 @@ def reshape_(w, sizes, x, *_, **__):
         while have != s:
             if not todo: raise Unknown('a view whose sizes do not divide')
             i, n = todo.pop(0)
-            if whole(s/(have*n)): group.append((i, n)); have = have*n; continue
-            rest = s/have # this axis is split: into `rest`, and what is left
-            if not whole(n/rest): raise Unknown('a view that takes a part of an axis')
+            if whole(divided(s, have*n)): group.append((i, n)); have = have*n; continue
+            rest = divided(s, have) # this axis is split: into `rest`, and what is left
+            if not whole(divided(n, rest)): raise Unknown('a view that takes a part of an axis')
             if i is not None: raise Split(n, (rest, n/rest))
             group.append((None, rest)); todo.insert(0, (None, n/rest)); have = s
         if all(i is None for i,_ in group): axes.append(())

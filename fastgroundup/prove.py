@@ -768,8 +768,8 @@ class Examined:
                 if fact == 'dtype' and self.same_in_float32(path): continue
                 self.conditions.append(f'with the {fact} of the recording: {where} asks for it')
     def same_in_float32(self, path):
-        try: return work(self.step.record(path.shapes, path.r.known.get('table'),
-                                          dtype=torch.float32).graph) == work(path.r.graph)
+        def done(dtype): return work(self.step.record(path.shapes, path.r.known.get('table'), True, dtype).graph)
+        try: return done(torch.float32) == done(torch.float64)
         except Exception: return False
 
     def small(self, path, low, high):
