@@ -186,7 +186,7 @@ def one_cycle(lr:float, # the largest
 @torch.no_grad()
 def evaluate(model:Model,
              x:Tensor, # (n, ...)
-             y:Tensor, # (n,) labels, or another target
+             y:Tensor, # (n, ...) labels, or another target
             ) -> tuple: # (loss, accuracy); the accuracy is nan where y has no labels
     """Loss and accuracy of `model` after `eval()`, some hundred rows at a time; then it trains or not as before
 
@@ -196,14 +196,14 @@ def evaluate(model:Model,
     before = [(m, m.training) for m in model.named_modules().values()]
     try:
         model.eval()
-        for xb,yb in batches(x, y, min(len(x), 512), shuffle=False):
+        for xb,yb in batches(x, y, min(len(x), 128), shuffle=False):
             output = model.predict(xb)
             loss += loss_layer.forward(output, yb).item()*len(xb)/len(x)
-            labels = output.ndim == 2 and output.shape[1] > 1 and yb.ndim == 1 and not yb.is_floating_point()
-            right += accuracy(output, yb)*len(xb)/len(x) if labels else math.nan
+            labels = output.ndim == yb.ndim + 1 and output.shape[-1] > 1 and not yb.is_floating_point()
+            right += (output.argmax(-1) == yb).sum().item() if labels else math.nan
     finally:
         for m,mode in before: m.training = mode
-    return loss, right
+    return loss, right/y.numel()
 
 class _Stop:
     "While it is entered, the first Ctrl-C sets `asked`; a second one interrupts as usual"
@@ -362,18 +362,18 @@ def _refuse_unwritable(path):
     if why: raise OSError(f'{path} cannot be written: {why}')
 
 def save_params(model:Model, path): # path of the file
-    """Write the parameters of `model` to `path`, a tied one under each of its names
+    """Write the parameters of `model` to `path`, a tied one under each of its names, and its buffers
 
     `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
-    tensors = {k: p.detach().cpu().contiguous().clone() for k,p in model.named_params().items()}
+    tensors = {k: p.detach().cpu().contiguous().clone() for k,p in (model.named_params() | model.named_buffers()).items()}
     _write(path, _safetensors().save(tensors))
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
-    """Put the parameters in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
+    """Put the parameters and buffers in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
 
     `OSError` where it cannot be read, `ImportError` where safetensors is not installed."""
-    lib, params = _safetensors(), model.named_params()
+    lib, params = _safetensors(), model.named_params() | model.named_buffers()
     try: found = lib.load(Path(path).read_bytes())
     except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
     except Exception as e: raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
@@ -401,31 +401,38 @@ def _wanted_device(device):
 
 # %% ../nbs/07b_command.ipynb #700b0b5f
 _optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
+_models = {'mlp': ('256', 8, 0, 0., 1.), 'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)} # what suits it: hidden, epochs, shift, decay, and a share of that rate
 
 @call_parse
-def fastgroundup_train(epochs:int=8, # times through the training data
+def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolutions with batch norm
+                       epochs:int=None, # times through the training data; 8, for cnn 7
                        bs:int=128, # rows in a batch
-                       hidden:str='256', # hidden units, of each layer: 256 or 512,256
+                       hidden:str=None, # hidden units of each layer, 256 or 512,256; for cnn the kernels of its three, 16,32,64
                        opt:str='momentum', # sgd, momentum or adam
-                       lr:float=None, # largest learning rate of the cycle; 0.2 for sgd and momentum, 0.002 for adam
-                       weight_decay:float=0., # λ of λ·w, added to the gradient
-                       shift:int=0, # move each batch by up to so many pixels, so that no digit is seen twice alike
+                       lr:float=None, # largest learning rate of the cycle; 0.2 for sgd and momentum, 0.002 for adam; half as much again for cnn
+                       weight_decay:float=None, # λ of λ·w, added to the gradient; 0, for cnn 0.0005
+                       shift:int=None, # move each batch by up to so many pixels, so that no digit is seen twice alike; 0, for cnn 1
                        seed:int=42, # seed of the weights and of the order
                        compiled:bool=False, # whether to compile the step first, which takes ten seconds or two
                        device:str='cpu', # cpu or cuda
                        save:str=None, # file to write the parameters to, in the safetensors format
                        plot:str=None, # file to draw the losses to: .svg, .png or .pdf
                       ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
-    "Train a fully connected network on MNIST with hand-written gradients, and say how many test digits it gets right"
+    "Train a network on MNIST with hand-written gradients, and say how many test digits it gets right"
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     name, largest = _optimizers.get(opt, (None, None))
-    lr = largest if lr is None else lr
+    suits = _models.get(model, _models['mlp'])
+    hidden, epochs, shift, weight_decay = (s if v is None else v for s,v in zip(suits, (hidden, epochs, shift, weight_decay)))
+    lr = largest*suits[4] if lr is None and largest else lr
     sizes = [int(h) if h.strip().isdecimal() else 0 for h in hidden.split(',')]
-    wanted = [(epochs >= 1, f'--epochs {epochs}; wanted 1 or more'),
+    wanted = [(model in _models, f'--model {model}; wanted {" or ".join(_models)}'),
+              (epochs >= 1, f'--epochs {epochs}; wanted 1 or more'),
               (1 <= bs <= 50_000, f'--bs {bs}; wanted 1 to 50000'),
               (all(1 <= h <= 100_000 for h in sizes),
                f'--hidden {hidden}; wanted numbers from 1 to 100000, such as 256 or 512,256'),
-              (sum(n*m for n,m in zip((784, *sizes), (*sizes, 10))) <= 10**9,
+              (model != 'cnn' or len(sizes) == 3 and max(sizes) <= 2048,
+               f'--hidden {hidden}; wanted three numbers of kernels for cnn, up to 2048, such as 16,32,64'),
+              (model == 'cnn' or sum(n*m for n,m in zip((784, *sizes), (*sizes, 10))) <= 10**9,
                f'--hidden {hidden}; wanted at most a billion weights in all'),
               (name, f'--opt {opt}; wanted sgd, momentum or adam'),
               (not plot or plot != save, f'--plot {plot} and --save {save}; wanted two files'),
@@ -446,27 +453,32 @@ def fastgroundup_train(epochs:int=8, # times through the training data
         print(f'fastgroundup_train: {problem}', file=sys.stderr)
         return 2
 
-    data, test = ([t.to(device) for t in ts] for ts in (load_mnist(), load_mnist_test()))
+    x, y, x_valid, y_valid, x_test, y_test = (t.to(device) for t in (*load_mnist(), *load_mnist_test()))
     torch.manual_seed(seed)
-    model = classifier(784, *sizes, 10).to(device)
+    if model == 'cnn':
+        from .conv import cnn
+        net, drawing = cnn(sizes), f'{" → ".join(map(str, (1, *sizes)))} channels → 10'
+        x, x_valid, x_test = (t.view(-1, 1, 28, 28) for t in (x, x_valid, x_test))
+    else: net, drawing = classifier(784, *sizes, 10), ' → '.join(map(str, (784, *sizes, 10)))
+    net.to(device)
     def shifted(xb):
         down, right = torch.randint(-shift, shift+1, (2,)).tolist()
-        return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(-1, 784)
+        return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(xb.shape)
     where = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
     print(f'fastgroundup {__version__}, torch {torch.__version__}, {device} ({where}), seed {seed}')
-    print(f'{" → ".join(map(str, (784, *sizes, 10)))}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
-    optimizer = name(model.params(), lr=lr, weight_decay=weight_decay)
-    try: history = fit(model, data, epochs, optimizer, bs, one_cycle(lr), augment=shifted if shift else None,
-                       compiled=compiled)
+    print(f'{drawing}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
+    optimizer = name(net.params(), lr=lr, weight_decay=weight_decay)
+    try: history = fit(net, (x, y, x_valid, y_valid), epochs, optimizer, bs, one_cycle(lr),
+                       augment=shifted if shift else None, compiled=compiled)
     except FloatingPointError as e: problem = f'{e}; a smaller --lr may help'
     except RuntimeError as e: problem = str(e) # no compiler
     if problem:
         print(f'fastgroundup_train: {problem}', file=sys.stderr)
         return 1
-    right = evaluate(model, *test)[1]
-    print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(test[0]))} of {len(test[0])} digits wrong')
+    right = evaluate(net, x_test, y_test)[1]
+    print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(x_test))} of {len(x_test)} digits wrong')
     try:
-        if save: save_params(model, save)
+        if save: save_params(net, save)
         if plot:
             picture = io.BytesIO()
             history.plot().savefig(picture, format=Path(plot).suffix[1:])
