@@ -230,6 +230,8 @@ _works = { # name: (rows, outputs, threads or None: all, gradient of x or None: 
     'step, batch 64':  (64, 10, 1, None, 'nn.Module', 10),
     'step, batch 512': (512, 10, 1, None, 'nn.Module', 5)}
 
+_networks = {} # further works, steps on one thread: {name: function of a device that gives what it is, and the makers}
+
 _ours = 'by hand', 'compile_step' # the peers whose ratio is printed beside that of the floor
 
 class Result:
@@ -257,7 +259,7 @@ class Result:
             of = rows[0]['reference']
             threads = f'{rows[0]["threads"]} thread{"s"*(rows[0]["threads"] > 1)}'
             floor = next((f'; the floor is {r["ratio"]:.2f}' for r in rows if r['peer'] == 'floor'), '')
-            lines += ['', f'{work}  (784 → {rows[0]["hidden"]} → {rows[0]["outputs"]}, {threads})',
+            lines += ['', f'{work}  ({rows[0]["what"]}, {threads})',
                       f'  {"":14} {"median":>10} {"minimum":>10}  of {of}’s']
             for r in rows:
                 ratio = f'{r["ratio"]:.2f}' + floor*(r['peer'] in _ours)
@@ -299,7 +301,7 @@ def _busy(seconds=0.3):
     return '' if share > 0.95 else f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
-def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, batch 64' and 'step, batch 512'
+def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, batch 64', 'step, batch 512', 'GPT step', 'CNN step'
           peers=None, # names of those to time; None: all that can run
           rounds:int=15, # turns of each
           hidden:int=50, # hidden units
@@ -308,21 +310,24 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
          ) -> Result:
     "Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work"
     works = [works] if isinstance(works, str) else list(works)
-    if not set(works) <= set(_works) or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
+    if not set(works) <= {*_works, *_networks} or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
         raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; '
-                         f'wanted works of {list(_works)}, 1 round or more, 1 to 50000 rows')
+                         f'wanted works of {[*_works, *_networks]}, 1 round or more, 1 to 50000 rows')
     x_all, y_all, *_ = (t.to(device) for t in load_mnist())
     result, threads = Result(_machine(device)), torch.get_num_threads()
     result.busy = _busy()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
     for work in works:
-        n, n_out, one, input_grad, reference, calls = _works[work]
-        n = rows or n
-        x, y = x_all[:n], y_all[:n]
-        with torch.random.fork_rng():
-            torch.manual_seed(42)
-            params = [t.to(device) for t in init_params(784, hidden, n_out, init='kaiming')]
-            made = _step_peers(x, y, params) if input_grad is None else _pass_peers(x, y.float(), params, input_grad)
+        if work in _networks: (what, made), one, reference, calls, about = _networks[work](device), 1, 'nn.Module', 1, {}
+        else:
+            n, n_out, one, input_grad, reference, calls = _works[work]
+            n = rows or n
+            x, y = x_all[:n], y_all[:n]
+            with torch.random.fork_rng():
+                torch.manual_seed(42)
+                params = [t.to(device) for t in init_params(784, hidden, n_out, init='kaiming')]
+                made = _step_peers(x, y, params) if input_grad is None else _pass_peers(x, y.float(), params, input_grad)
+            what, about = f'784 → {hidden} → {n_out}', dict(rows=n, hidden=hidden, outputs=n_out)
         try:
             torch.set_num_threads(one or threads)
             runs, results = {}, {}
@@ -343,7 +348,7 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
             times = in_turn(runs, rounds, calls, wait)
         finally: torch.set_num_threads(threads)
         base = statistics.median(times[reference])
-        about = dict(rows=n, hidden=hidden, outputs=n_out, threads=one or threads, reference=reference)
+        about |= dict(what=what, threads=one or threads, reference=reference)
         for name,t in times.items():
             found = dict(median=statistics.median(t), minimum=min(t), ratio=statistics.median(t)/base)
             result.rows.append(dict(work=work, peer=name, **about, **found))
@@ -423,7 +428,7 @@ def peak_memory() -> dict: # {'by hand': MB, 'autograd': MB}; empty where the sy
 @call_parse
 def fastgroundup_bench(rounds:int=15, # turns of each peer
                        peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
-                       works:str=None, # names separated by semicolons, such as "five gradients;step, batch 64"
+                       works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; the lesson's four if not given
                        device:str='cpu', # cpu or cuda
                        memory:bool=True, # whether to measure the peak memory of the first work too
                        grow:bool=True, # whether to measure how the ratio changes with rows and hidden units too
@@ -435,7 +440,7 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
     chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
     wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
               (not chosen or set(chosen) <= set(names), f'--peers {peers}; wanted some of: {", ".join(names)}'),
-              (set(tasks) <= set(_works), f'--works {works}; wanted some of: {"; ".join(_works)}'),
+              (set(tasks) <= {*_works, *_networks}, f'--works {works}; wanted some of: {"; ".join([*_works, *_networks])}'),
               *_wanted_device(device)]
     problem = next((words for ok,words in wanted if not ok), None)
     try:
@@ -457,3 +462,187 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
     print(result)
     if problem: print(f'fastgroundup_bench: {problem}', file=sys.stderr)
     return 1 if problem else 0
+
+# %% ../nbs/08d_models.ipynb #be49eade
+from .attention import Block
+from .conv import cnn
+from .gpt import Characters, gpt, windows
+from .data import load_shakespeare
+from .train import AdamW, Momentum
+
+# %% ../nbs/08d_models.ipynb #e3108a83
+def _stepping(step, batches_):
+    "`(run, result)` of a step: the losses of twenty steps are the result, and then it runs on the last batch"
+    losses = torch.stack([torch.as_tensor(float(step(*b))) for b in batches_])
+    return lambda: step(*batches_[-1]), lambda: [losses]
+
+def _by_hand(make, opt_of, batches_, compiled=False):
+    model = make()
+    opt = opt_of(model.params())
+    if compiled: return _stepping(compile_step(model, opt), batches_)
+    @torch.no_grad()
+    def step(x, y):
+        loss = model(x, y)
+        model.backward(input_grad=False)
+        opt.step()
+        return loss
+    return _stepping(step, batches_)
+
+def _by_torch(make, opt_of, batches_, compiled=False):
+    net = make()
+    opt, loss_of = opt_of(net.parameters()), lambda x, y: cross_entropy(net(x).flatten(0, -2), y.flatten())
+    if compiled: loss_of = torch.compile(loss_of)
+    def step(x, y):
+        opt.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        opt.step()
+        return loss
+    return _stepping(step, batches_)
+
+def _by_jax(params, loss_of, moved, state, batches_, device):
+    "`moved(params, gradients, state, t)` gives the new parameters and the new state"
+    jax, jnp = _jax(device)
+    def arrays(ts): return [jnp.array(t.numpy()) for t in ts]
+    @jax.jit
+    def inner(ps, st, t, x, y):
+        loss, grads = jax.value_and_grad(lambda ps: loss_of(jax, jnp, ps, x, y))(ps)
+        return loss, *moved(jnp, ps, grads, st, t)
+    held = [arrays(params), [[jnp.zeros_like(p) for p in arrays(params)] for _ in range(state)], 0]
+    batches_ = [arrays(b) for b in batches_]
+    def step(x, y):
+        held[2] += 1
+        loss, held[0], held[1] = inner(held[0], held[1], held[2], x, y)
+        return jax.block_until_ready(loss)
+    return _stepping(step, batches_)
+
+# %% ../nbs/08d_models.ipynb #96bcbc78
+class _TorchBlock(nn.Module):
+    def __init__(self, c, heads):
+        super().__init__()
+        self.heads, self.n1, self.n2 = heads, nn.LayerNorm(c), nn.LayerNorm(c)
+        self.qkv, self.out, self.up, self.down = (nn.Linear(n, m) for n,m in ((c, 3*c), (c, c), (c, 4*c), (4*c, c)))
+    def forward(self, x):
+        n, t, c = x.shape
+        q, k, v = self.qkv(self.n1(x)).view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        a = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(a.transpose(1, 2).reshape(n, t, c))
+        return x + self.down(nn.functional.gelu(self.up(self.n2(x))))
+
+class _TorchGpt(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        token, place, *blocks, norm, head = model.layers
+        (vocab, c), t = token.w.shape, len(place.w)
+        self.token, self.place = nn.Embedding(vocab, c), nn.Embedding(t, c)
+        self.blocks = nn.ModuleList(_TorchBlock(c, b.look.layers[2].heads) for b in blocks)
+        self.norm, self.head = nn.LayerNorm(c), nn.Linear(c, vocab, bias=False)
+        own = [token.w, place.w]
+        for b in blocks:
+            (n1, qkv, _, out), (n2, up, _, down) = b.look.layers, b.think.layers
+            own += [n1.w, n1.b, n2.w, n2.b, *[t for l in (qkv, out, up, down) for t in (l.w.t(), l.b)]]
+        with torch.no_grad():
+            for p,q in zip(self.parameters(), (*own, norm.w, norm.b, head.w), strict=True): p.copy_(q)
+    def forward(self, x):
+        h = self.token(x) + self.place.weight[:x.shape[1]]
+        for b in self.blocks: h = b(h)
+        return self.head(self.norm(h))
+
+def _jax_gpt(heads):
+    def loss(jax, jnp, ps, x, y):
+        def norm(x, w, b):
+            c = x - x.mean(-1, keepdims=True)
+            return c*jax.lax.rsqrt((c*c).mean(-1, keepdims=True) + 1e-5)*w + b
+        def attention(x):
+            n, t, c = x.shape
+            q, k, v = x.reshape(n, t, 3, heads, -1).transpose(2, 0, 3, 1, 4)
+            s = q @ k.swapaxes(2, 3)/q.shape[-1]**0.5
+            a = jax.nn.softmax(jnp.where(jnp.tril(jnp.ones((t, t), bool)), s, -jnp.inf), -1)
+            return (a @ v).transpose(0, 2, 1, 3).reshape(n, t, c//3)
+        token, place, *rest = ps
+        h = token[x] + place[:x.shape[1]]
+        while len(rest) > 3:
+            n1w, n1b, qw, qb, ow, ob, n2w, n2b, uw, ub, dw, db = rest[:12]
+            rest = rest[12:]
+            h = h + attention(norm(h, n1w, n1b) @ qw + qb) @ ow + ob
+            h = h + jax.nn.gelu(norm(h, n2w, n2b) @ uw + ub, approximate=False) @ dw + db
+        log_p = jax.nn.log_softmax(norm(h, *rest[:2]) @ rest[2].T)
+        return -jnp.take_along_axis(log_p, y[..., None], -1).mean()
+    return loss
+
+def _jax_adamw(lr, b1, b2, decay):
+    def moved(jnp, ps, gs, state, t):
+        ms = [b1*m + (1 - b1)*g for m,g in zip(state[0], gs)]
+        vs = [b2*v + (1 - b2)*g*g for v,g in zip(state[1], gs)]
+        size = lr/(1 - b1**t)
+        ps = [p*(1 - lr*decay) - size*m/(jnp.sqrt(v)/(1 - b2**t)**0.5 + 1e-8) for p,m,v in zip(ps, ms, vs)]
+        return ps, [ms, vs]
+    return moved
+
+def _gpt_peers(device='cpu', n=16, c=128, depth=4, heads=4, t=64, lr=1e-3):
+    "What it is, and `{name: maker}` of a step of a GPT"
+    text, gen = load_shakespeare()[:100_000], torch.Generator().manual_seed(42)
+    characters = Characters(text)
+    x, y = windows(characters.encode(text), t)
+    drawn = [torch.randint(len(x), (n,), generator=gen) for _ in range(20)]
+    batches_ = [(x[i].contiguous().to(device), y[i].contiguous().to(device)) for i in drawn]
+    def make(): return gpt(len(characters), c, depth, heads, t, generator=torch.Generator().manual_seed(1)).to(device)
+    def ours(params): return AdamW(params, lr, (0.9, 0.99), weight_decay=0.1)
+    def theirs(params): return torch.optim.AdamW(params, lr, (0.9, 0.99), weight_decay=0.1, fused=True)
+    def net(): return _TorchGpt(make()).to(device)
+    return f'{depth} blocks, {c} features, {heads} heads, {n} × {t}', {
+        'nn.Module': partial(_by_torch, net, theirs, batches_),
+        'torch.compile': partial(_by_torch, net, theirs, batches_, True),
+        'JAX': lambda: _by_jax(make().params(), _jax_gpt(heads), _jax_adamw(lr, 0.9, 0.99, 0.1), 2, batches_, device),
+        'by hand': partial(_by_hand, make, ours, batches_),
+        'compile_step': partial(_by_hand, make, ours, batches_, True)}
+
+# %% ../nbs/08d_models.ipynb #32609dd9
+def _torch_cnn(model):
+    "`model`, a `cnn`, of torch's layers"
+    convs, last = [l for l in model.layers if hasattr(l, 'stride') and hasattr(l, 'w')], model.layers[-1]
+    layers = []
+    for l in convs:
+        o, c, k, _ = l.w.shape
+        layers += [nn.Conv2d(c, o, k, l.stride, l.padding, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
+    net = nn.Sequential(*layers, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(*last.w.shape))
+    with torch.no_grad():
+        for p,q in zip(net.parameters(), model.params(), strict=True): p.copy_(q.t() if q is last.w else q)
+    return net
+
+def _jax_cnn(jax, jnp, ps, x, y):
+    *inner, w, b = ps
+    h = x
+    for i in range(0, len(inner), 3):
+        k, scale, offset = inner[i:i+3]
+        p = k.shape[-1]//2
+        h = jax.lax.conv_general_dilated(h, k, (2, 2), ((p, p), (p, p)))
+        c = h - h.mean((0, 2, 3), keepdims=True)
+        r = jax.lax.rsqrt((c*c).mean((0, 2, 3), keepdims=True) + 1e-5)
+        h = jax.nn.relu(c*r*scale[:, None, None] + offset[:, None, None])
+    h = h.reshape(*h.shape[:2], h.shape[2]//2, 2, h.shape[3]//2, 2).mean((3, 5)).reshape(len(h), -1)
+    log_p = jax.nn.log_softmax(h @ w + b)
+    return -jnp.take_along_axis(log_p, y[:, None], 1).mean()
+
+def _jax_momentum(lr, momentum):
+    def moved(jnp, ps, gs, state, t):
+        vs = [momentum*v + g for v,g in zip(state[0], gs)]
+        return [p - lr*v for p,v in zip(ps, vs)], [vs]
+    return moved
+
+def _cnn_peers(device='cpu', n=128, channels=(8, 16, 32), lr=0.02):
+    "What it is, and `{name: maker}` of a step of a CNN"
+    x, y, *_ = load_mnist()
+    batches_ = [(x[i:i+n].view(-1, 1, 28, 28).contiguous().to(device), y[i:i+n].to(device)) for i in range(0, 20*n, n)]
+    def make(): return cnn(channels, generator=torch.Generator().manual_seed(1)).to(device)
+    def ours(params): return Momentum(params, lr)
+    def theirs(params): return torch.optim.SGD(params, lr, 0.9)
+    def net(): return _torch_cnn(make()).to(device)
+    return f'{", ".join(map(str, channels))} kernels, {n} digits', {
+        'nn.Module': partial(_by_torch, net, theirs, batches_),
+        'torch.compile': partial(_by_torch, net, theirs, batches_, True),
+        'JAX': lambda: _by_jax(make().params(), _jax_cnn, _jax_momentum(lr, 0.9), 1, batches_, device),
+        'by hand': partial(_by_hand, make, ours, batches_),
+        'compile_step': partial(_by_hand, make, ours, batches_, True)}
+
+_networks |= {'GPT step': _gpt_peers, 'CNN step': _cnn_peers}
