@@ -77,12 +77,14 @@ class AvgPool2d(Module):
     "The mean of each window of `k` by `k` pixels; shapes and errors as in `MaxPool2d`"
     def __init__(self, k:int, stride:int=None): self.k, self.stride = k, stride or k
     def forward(self, x):
-        try: return x.unfold(2, self.k, self.stride).unfold(3, self.k, self.stride).mean((4, 5))
-        except (RuntimeError, IndexError): _refuse_small(x, self.k); raise
+        try: return F.avg_pool2d(x, self.k, self.stride)
+        except RuntimeError: _refuse_small(x, self.k); raise
 
     def bwd(self, out, x):
-        parts = (out.g/self.k**2)[..., None, None].expand(*out.shape, self.k, self.k)
-        add_grad(x, spread(parts, x, self.stride))
+        k, s, c = self.k, self.stride, x.shape[1]
+        rest = (x.shape[2] - k) % s, (x.shape[3] - k) % s
+        parts = torch.full_like(out.g[:1, :1, :1, :1], 1/k**2).expand(c, 1, k, k)
+        add_grad(x, F.conv_transpose2d(out.g, parts, stride=s, output_padding=rest, groups=c))
 
 class Flatten(Module):
     "`(n, ...)` as `(n, features)`"

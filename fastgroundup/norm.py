@@ -64,7 +64,7 @@ class BatchNorm(Module):
     def forward(self, x):
         mean, var = _channels(self.running_mean, x), _channels(self.running_var, x)
         if self.training:
-            each, n = (0, *range(2, x.ndim)), x.numel()//self.w.numel()
+            each, n = (0, *range(2, x.ndim)), x[:, 0].numel()
             if n == 1: raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one value for each channel; '
                                         'wanted two at least in training, or eval()')
             mean = x.mean(each, keepdim=True)
@@ -80,11 +80,11 @@ class BatchNorm(Module):
         return out
 
     def bwd(self, out, x):
-        g, h, each, n = out.g, out.h, (0, *range(2, x.ndim)), x.numel()//self.w.numel()
+        g, h, each, n = out.g, out.h, (0, *range(2, x.ndim)), x[:, 0].numel()
         w_grad, b_grad = (g*h).sum(each), g.sum(each)
         add_grad(self.w, w_grad)
         add_grad(self.b, b_grad)
-        if not out.alone: g = g - _channels(b_grad/n, x) - h*_channels(w_grad/n, x)
+        if not out.alone: g = torch.addcmul(g - _channels(b_grad/n, x), h, _channels(w_grad/n, x), value=-1)
         add_grad(x, g*(_channels(self.w, x)*out.r))
 
 # %% ../nbs/10_norm.ipynb #2a294387

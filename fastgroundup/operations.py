@@ -360,17 +360,29 @@ def convolved(w, sizes, x, k, b, stride, dilation):
 def conv_transpose_(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     "x (n, c_in, …) with k (c_in, c_out, …): place i of x and j of the kernel add to place stride·i + dilation·j - padding"
     n, x, k, new = x.ndim - 2, x.fresh(), k.fresh(), []
-    if groups != 1: raise Unknown('a transposed convolution in groups')
+    by_channel = exact(groups) == x.sizes[1] and k.sizes[1] == one # each channel by itself
+    if not by_channel and groups != 1: raise Unknown('a transposed convolution in groups')
     for d in range(n): x, k = w.one(x, d + 2), w.one(k, d + 2)
-    if lengths(x.axes[1]) != lengths(k.axes[0]): raise Unknown('channels that are merged in two ways')
+    if k.axes[0] and lengths(x.axes[1]) != lengths(k.axes[0]): raise Unknown('channels that are merged in two ways')
     e = x.e*k.e.put(dict(zip(k.axes[0], x.axes[1])))
     for d,p,s,far in zip(range(2, n + 2), tuple_(padding, n), tuple_(stride, n), tuple_(dilation, n)):
         o, (i,), (j,) = new_index(form_of(sizes[d])), x.axes[d], k.axes[d]
         e = (e*is_zero(minus([(i, s), (j, far)], [(o, 1), *form_of(exact(p))]))).sum([i])
         new.append((o,))
-    e = e.sum([*x.axes[1], *(a[0] for a in k.axes[2:])])
-    o = Value([x.axes[0], k.axes[1], *new], sizes, e)
+    e = e.sum([*([] if by_channel else x.axes[1]), *(a[0] for a in k.axes[2:])])
+    o = Value([x.axes[0], x.axes[1] if by_channel else k.axes[1], *new], sizes, e)
     return o if b is None else table['add'](o, b.on([0, *[None]*n]))
+@op('avg_pool2d', walk=True)
+def avg_pool_(w, sizes, x, k, stride=None, padding=0, ceil=False, with_padding=True, divisor=None):
+    if ceil or divisor or any(tuple_(padding, 2)): raise Unknown('a pool with padding')
+    k, new = tuple_(k, 2), []
+    for d in (-2, -1): x = w.one(x, d % x.ndim)
+    e = x.e
+    for d,m,s in zip((-2, -1), k, tuple_(stride or k, 2)):
+        (old,), i, j = x.axes[d], new_index(form_of(sizes[d])), new_index(form_of(exact(m)))
+        e = (e*is_zero(minus([(old, 1)], [(i, s), (j, 1)]))).sum([old]).sum([j])/exact(m)
+        new.append((i,))
+    return Value([*x.axes[:-2], *new], sizes, e)
 @op('softmax', '_softmax')
 def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')
