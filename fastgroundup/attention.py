@@ -22,12 +22,13 @@ class Softmax(Module):
 
 # %% ../nbs/12_attention.ipynb #2b3e351b
 class Embedding(Module):
-    """A row of `w` for each index: w `(many, c)` as in `nn.Embedding`, idx `(...)` integers, out `(..., c)`
+    """A row of `w` for each index, as `nn.Embedding`: idx `(...)` integers, w `(many, c)`
 
-    `ValueError` for an index that the table does not have."""
+    out `(..., c)`. `ValueError` for an index that the table does not have."""
     def __init__(self, w): self.w = w
     def forward(self, idx):
-        if idx.is_floating_point(): raise ValueError(f'Embedding: indices of {idx.dtype}; wanted integers')
+        if idx.is_floating_point():
+            raise ValueError(f'Embedding: indices of {idx.dtype}; wanted integers')
         if idx.is_cuda: self.refuse(idx) # on a GPU a wrong index would end the process
         try: return torch.nn.functional.embedding(idx, self.w)
         except IndexError: self.refuse(idx); raise
@@ -35,16 +36,21 @@ class Embedding(Module):
     def refuse(self, idx):
         low, high = (v.item() for v in idx.aminmax())
         if low < 0 or high >= len(self.w):
-            raise ValueError(f'Embedding: indices from {low} to {high}; wanted 0 to {len(self.w)-1}') from None
+            raise ValueError(f'Embedding: indices from {low} to {high}; '
+                             f'wanted 0 to {len(self.w)-1}') from None
 
     def bwd(self, out, idx):
-        add_grad(self.w, torch.zeros_like(self.w).index_add(0, idx.flatten(), out.g.flatten(0, -2)))
+        rows = out.g.flatten(0, -2)
+        add_grad(self.w, torch.zeros_like(self.w).index_add(0, idx.flatten(), rows))
 
 class Position(Module):
-    "A row of `w` added to each place: x `(n, t, c)`, w `(most, c)`; `ValueError` for more places than there are rows"
+    """A row of `w` added to each place: x `(n, t, c)`, w `(most, c)`
+
+    `ValueError` for more places than there are rows."""
     def __init__(self, w): self.w = w
     def forward(self, x):
-        if x.shape[1] > len(self.w): raise ValueError(f'{x.shape[1]} places; wanted at most {len(self.w)}')
+        if x.shape[1] > len(self.w):
+            raise ValueError(f'{x.shape[1]} places; wanted at most {len(self.w)}')
         return x + self.w[:x.shape[1]]
     def bwd(self, out, x):
         add_grad(x, out.g)
@@ -54,7 +60,9 @@ class Position(Module):
 
 # %% ../nbs/12_attention.ipynb #cd0b74be
 class Gelu(Module):
-    "`x` times Φ(x), the share of a normal distribution below it (Hendrycks and Gimpel, 2016), as `nn.GELU()`: x of any shape"
+    """`x` times Φ(x), the share of a normal distribution below it, as `nn.GELU()`
+
+    x of any shape (Hendrycks and Gimpel, 2016)."""
     def forward(self, x):
         share = (x*math.sqrt(0.5)).erf_().add_(1).mul_(0.5)
         out = x*share
@@ -77,11 +85,12 @@ class Silu(Module):
 
 # %% ../nbs/12_attention.ipynb #e3d80320
 class Attention(Module):
-    """Attention in `heads`: x `(n, t, 3c)`, queries, keys and values side by side, heads inside each; out `(n, t, c)`
+    """Attention in `heads`: x `(n, t, 3c)`, out `(n, t, c)`
 
-    `ValueError` for a width that heads and the three do not divide."""
+    Queries, keys and values stand side by side in x, heads inside each. `ValueError` for
+    a width that heads and the three do not divide."""
     def __init__(self, heads:int, # 1 or more
-                 causal:bool=True, # whether a place sees only itself and those before it
+                 causal:bool=True, # whether a place sees none that come later
                 ):
         if heads < 1: raise ValueError(f'heads={heads}; wanted 1 or more')
         self.heads, self.causal = heads, causal
@@ -90,14 +99,18 @@ class Attention(Module):
         try: parts = x.view(*x.shape[:2], 3, self.heads, -1)
         except RuntimeError: parts = x
         if parts.ndim != 5 or x.ndim != 3:
-            raise ValueError(f'Attention: x of shape {tuple(x.shape)}; wanted (n, t, 3c), c a multiple of {self.heads} heads')
+            raise ValueError(f'Attention: x of shape {tuple(x.shape)}; '
+                             f'wanted (n, t, 3c), c a multiple of {self.heads} heads')
         n, t, d = *x.shape[:2], parts.shape[4]
         qkv = parts.permute(2, 0, 3, 1, 4).reshape(3, n*self.heads, t, d)
         q, k, v = qkv
         s = q @ k.mT / math.sqrt(d)
-        if self.causal: s = s.masked_fill(torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1), -math.inf)
+        if self.causal:
+            later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
+            s = s.masked_fill(later, -math.inf)
         a = s.softmax(-1)
-        out = (a @ v).view(n, self.heads, t, d).transpose(1, 2).reshape(n, t, self.heads*d)
+        out = (a @ v).view(n, self.heads, t, d).transpose(1, 2)
+        out = out.reshape(n, t, self.heads*d)
         out.qkv, out.a = qkv, a
         return out
 
@@ -107,25 +120,31 @@ class Attention(Module):
         a_grad = g @ v.mT
         s_grad = a*(a_grad - (a_grad*a).sum(-1, keepdim=True)) / math.sqrt(q.shape[-1])
         grads = torch.stack([s_grad @ k, s_grad.mT @ q, a.mT @ g]) # as qkv
-        add_grad(x, grads.view(3, n, self.heads, t, -1).permute(1, 3, 0, 2, 4).reshape(x.shape))
+        grads = grads.view(3, n, self.heads, t, -1).permute(1, 3, 0, 2, 4)
+        add_grad(x, grads.reshape(x.shape))
 
 # %% ../nbs/12_attention.ipynb #5b1b1e0b
 class Block(Module):
-    """Attention, then a network of two layers on each place, each after a layer norm and beside a straight way: `(n, t, c)`
+    """Attention, then a network of two layers on each place: x and out `(n, t, c)`
 
-    Weights from a normal distribution of 0.02, in the layers before an addition over √(2·depth) (Radford et al., 2019)."""
+    Each comes after a layer norm and beside a straight way. Weights are drawn with a
+    deviation of 0.02, in the layers before an addition over √(2·depth) (Radford et al.,
+    2019). `ValueError` for features that the heads do not divide."""
     def __init__(self, c:int, # features, a multiple of heads
                  heads:int, # heads of the attention
                  depth:int=1, # blocks of the network that it is in
-                 generator:torch.Generator=None, # that draws the weights; None: torch's global one
-                 causal:bool=True, # whether a place sees only itself and those before it
+                 generator:torch.Generator=None, # that draws the weights
+                 causal:bool=True, # whether a place sees none that come later
                 ):
-        if heads < 1 or c % heads: raise ValueError(f'c={c} features for {heads} heads; wanted a multiple of them')
+        if heads < 1 or c % heads:
+            raise ValueError(f'c={c} features for {heads} heads; wanted a multiple of them')
         def lin(n, m, last=False):
-            w = torch.randn(m, n, generator=generator)*0.02/math.sqrt(2*depth if last else 1)
+            size = 0.02/math.sqrt(2*depth if last else 1)
+            w = torch.randn(m, n, generator=generator)*size
             return Lin(w.t(), torch.zeros(m))
         def norm(): return LayerNorm(torch.ones(c), torch.zeros(c))
-        self.look = Residual(norm(), lin(c, 3*c), Attention(heads, causal), lin(c, c, True))
+        attention = Attention(heads, causal)
+        self.look = Residual(norm(), lin(c, 3*c), attention, lin(c, c, True))
         self.think = Residual(norm(), lin(c, 4*c), Gelu(), lin(4*c, c, True))
 
     def forward(self, x): return self.think(self.look(x))

@@ -14,9 +14,10 @@ from .tape import Module
 
 # %% ../nbs/09_conv.ipynb #8b0b21d6
 class Conv2d(Module):
-    """Convolution: x `(n, c, h, w)`, w `(o, c, kh, kw)` as in `nn.Conv2d`, b `(o,)` or None, out `(n, o, y, x)`
+    """Convolution, as `nn.Conv2d`: x `(n, c, h, w)`, out `(n, o, y, x)`
 
-    `ValueError` for a picture of other channels, or smaller than the kernel once it is padded."""
+    w `(o, c, kh, kw)`, b `(o,)` or None. `ValueError` for a picture of other channels,
+    or smaller than the kernel once it is padded."""
     def __init__(self, w, b=None,
                  stride:int=1, # places that the kernel moves at a time
                  padding:int=0, # zeros on each side of the picture
@@ -26,8 +27,10 @@ class Conv2d(Module):
         try: return F.conv2d(x, self.w, self.b, self.stride, self.padding)
         except RuntimeError:
             c, kh, kw = self.w.shape[1:]
-            raise ValueError(f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, padding {self.padding}; wanted (n, {c}, h, w), '
-                             f'{self.w.dtype}, of {kh} by {kw} pixels at least with the padding') from None
+            raise ValueError(
+                f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, padding {self.padding}; '
+                f'wanted (n, {c}, h, w), {self.w.dtype}, of {kh} by {kw} pixels at least '
+                'with the padding') from None
 
     def bwd(self, out, x):
         g, w, s, p = out.g, self.w, self.stride, self.padding
@@ -37,12 +40,14 @@ class Conv2d(Module):
         add_grad(w, met[:, :, :kh, :kw].transpose(0, 1))
         if wants(x):
             rest = (x.shape[2] + 2*p - kh) % s, (x.shape[3] + 2*p - kw) % s
-            add_grad(x, F.conv_transpose2d(g, w, stride=s, padding=p, output_padding=rest))
+            back = F.conv_transpose2d(g, w, stride=s, padding=p, output_padding=rest)
+            add_grad(x, back)
 
 # %% ../nbs/09_conv.ipynb #3401eb55
 def _refuse_small(x, k):
     if x.ndim != 4 or min(x.shape[2:]) < k:
-        raise ValueError(f'x of shape {tuple(x.shape)}; wanted (n, c, h, w), of {k} by {k} pixels at least')
+        raise ValueError(f'x of shape {tuple(x.shape)}; wanted (n, c, h, w), '
+                         f'of {k} by {k} pixels at least')
 
 def spread(parts:Tensor, # (n, c, y, x, k, k): one for each place of each window
            x:Tensor, # (n, c, h, w) that the windows are of
@@ -50,20 +55,23 @@ def spread(parts:Tensor, # (n, c, y, x, k, k): one for each place of each window
           ) -> Tensor: # of x's shape
     "Add up the parts that each pixel has in the windows that it is in"
     k, zeros = parts.shape[-1], parts.new_zeros
-    rows, columns = ((stride*torch.arange(m, device=x.device)[:, None] + torch.arange(k, device=x.device)).flatten()
+    def count(m): return torch.arange(m, device=x.device)
+    rows, columns = ((stride*count(m)[:, None] + count(k)).flatten()
                      for m in parts.shape[2:4])
     g = parts.transpose(3, 4).flatten(2, 3) # (n, c, rows, x, k)
     g = zeros(*x.shape[:3], *g.shape[3:]).index_add(2, rows, g).flatten(3, 4)
     return zeros(x.shape).index_add(3, columns, g)
 
 class MaxPool2d(Module):
-    """The largest of each window of `k` by `k` pixels: x `(n, c, h, w)`, out `(n, c, y, x)`
+    """The largest of each window of `k` by `k` pixels: x `(n, c, h, w)`
 
-    Those that tie share the gradient. `ValueError` for a picture smaller than a window."""
+    out `(n, c, y, x)`. Those that tie share the gradient. `ValueError` for a picture
+    smaller than a window."""
     def __init__(self, k:int, # height and width of a window
                  stride:int=None, # pixels from one window to the next; None: k
                 ): self.k, self.stride = k, stride or k
-    def windows(self, x): return x.unfold(2, self.k, self.stride).unfold(3, self.k, self.stride)
+    def windows(self, x):
+        return x.unfold(2, self.k, self.stride).unfold(3, self.k, self.stride)
 
     def forward(self, x):
         try: return self.windows(x).amax((4, 5))
@@ -71,7 +79,8 @@ class MaxPool2d(Module):
 
     def bwd(self, out, x):
         largest = self.windows(x) == out[..., None, None]
-        add_grad(x, spread(largest*(out.g/largest.sum((4, 5)))[..., None, None], x, self.stride))
+        parts = largest*(out.g/largest.sum((4, 5)))[..., None, None]
+        add_grad(x, spread(parts, x, self.stride))
 
 class AvgPool2d(Module):
     "The mean of each window of `k` by `k` pixels; shapes and errors as in `MaxPool2d`"
@@ -84,7 +93,8 @@ class AvgPool2d(Module):
         k, s, c = self.k, self.stride, x.shape[1]
         rest = (x.shape[2] - k) % s, (x.shape[3] - k) % s
         parts = torch.full_like(out.g[:1, :1, :1, :1], 1/k**2).expand(c, 1, k, k)
-        add_grad(x, F.conv_transpose2d(out.g, parts, stride=s, output_padding=rest, groups=c))
+        back = F.conv_transpose2d(out.g, parts, stride=s, output_padding=rest, groups=c)
+        add_grad(x, back)
 
 class Flatten(Module):
     "`(n, ...)` as `(n, features)`"
@@ -99,16 +109,20 @@ from .norm import BatchNorm
 # %% ../nbs/10_norm.ipynb #e758808c
 def cnn(channels=(16, 32, 64), # kernels of each convolution
         classes:int=10, # scores that come out
-        generator:torch.Generator=None, # that draws the weights; None: torch's global one
+        generator:torch.Generator=None, # that draws the weights
        ) -> Model: # of x (n, 1, 28, 28)
-    """A network for digits: convolutions with stride 2, batch norm and relu, a pool, a linear layer, cross-entropy; float32
+    """A network for digits: convolutions with stride 2, batch norm and relu, a pool,
+    a linear layer, cross-entropy; float32
 
     `ValueError` for other than three numbers of channels, or one below 1."""
-    if len(channels) != 3 or min(channels) < 1: raise ValueError(f'channels {channels}; wanted three, each 1 or more')
+    if len(channels) != 3 or min(channels) < 1:
+        raise ValueError(f'channels {channels}; wanted three, each 1 or more')
     layers, c = [], 1
     for o,k in zip(channels, (5, 3, 3)):
         w = torch.randn(o, c, k, k, generator=generator)*math.sqrt(2/(c*k*k))
-        layers += [Conv2d(w, None, 2, k//2), BatchNorm(torch.ones(o), torch.zeros(o)), Relu()]
+        norm = BatchNorm(torch.ones(o), torch.zeros(o))
+        layers += [Conv2d(w, None, 2, k//2), norm, Relu()]
         c = o
     w = torch.randn(classes, 4*c, generator=generator).mul_(math.sqrt(1/(4*c))).t()
-    return Model([*layers, AvgPool2d(2), Flatten(), Lin(w, torch.zeros(classes))], CrossEntropy())
+    last = AvgPool2d(2), Flatten(), Lin(w, torch.zeros(classes))
+    return Model([*layers, *last], CrossEntropy())

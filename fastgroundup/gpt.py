@@ -18,24 +18,29 @@ from .data import load_shakespeare
 from .layers import CrossEntropy, Model
 from .norm import LayerNorm
 from .tape import Module
-from .train import AdamW, fit, load_params, one_cycle, save_params, _refuse_unwritable, _wanted_device
+from .train import AdamW, fit, load_params, one_cycle, save_params
+from .train import _refuse_unwritable, _wanted_device
 
 # %% ../nbs/13_gpt.ipynb #51b4840a
 class Characters:
-    "The characters of `text`, each with a number, in order; `ValueError` for a text without any"
+    "The characters of `text`, each with a number; `ValueError` for a text without any"
     def __init__(self, text:str):
         if not text: raise ValueError('an empty text; wanted one character at least')
         self.all = sorted(set(text))
         self.number = {c: i for i,c in enumerate(self.all)}
     def __len__(self): return len(self.all)
     def encode(self, text:str) -> Tensor: # (n,) int64
-        "The numbers of the characters of `text`; `ValueError` for one that is not among them"
+        "The numbers of the characters of `text`; `ValueError` for one that has none"
         strange = next((c for c in text if c not in self.number), None)
-        if strange is not None: raise ValueError(f'the character {strange!r}, which the text does not have; wanted others')
+        if strange is not None:
+            raise ValueError(f'the character {strange!r}, which the text does not have; '
+                             'wanted others')
         return torch.tensor([self.number[c] for c in text], dtype=torch.int64)
-    def decode(self, numbers:Tensor) -> str: return ''.join(self.all[i] for i in numbers.tolist())
+    def decode(self, numbers:Tensor) -> str:
+        "The text that `numbers` `(n,)` stand for"
+        return ''.join(self.all[i] for i in numbers.tolist())
 
-def parts(text:str, # works one after the other, each from its title and `by William Shakespeare`; or any text
+def parts(text:str, # works, each from its title and `by William Shakespeare`; or any text
          ) -> tuple: # (training, validation), two strings
     "The first nine tenths of each work in `text`, and the last tenths"
     works = [w for w in re.split(r'(?m)^(?=.+\n+by William Shakespeare$)', text) if w]
@@ -46,14 +51,18 @@ def windows(numbers:Tensor, # (n,) characters
             t:int, # places of a window, fewer than n
             step:int=1, # characters from one window to the next
            ) -> tuple: # (x, y), each (windows, t): y is one character further on
-    "All windows of a text, without copying it; `ValueError` for a text with less than one of them"
-    if len(numbers) <= t: raise ValueError(f'a text of {len(numbers)} characters; wanted {t+1} at least, for {t} places')
+    "All windows of a text, without copying it; `ValueError` for a text without one"
+    if len(numbers) <= t:
+        raise ValueError(f'a text of {len(numbers)} characters; wanted {t+1} at least, '
+                         f'for {t} places')
     both = numbers.unfold(0, t+1, step)
     return both[:, :-1], both[:, 1:]
 
 # %% ../nbs/13_gpt.ipynb #c486d669
 class Head(Module):
-    "Scores for the rows of `w`: x `(..., c)`, w `(many, c)`, which may be that of an `Embedding`, out `(..., many)`"
+    """Scores for the rows of `w`: x `(..., c)`, w `(many, c)`, out `(..., many)`
+
+    `w` may be that of an `Embedding`."""
     def __init__(self, w): self.w = w
     def forward(self, x): return x @ self.w.t()
     def bwd(self, out, x):
@@ -66,16 +75,20 @@ def gpt(vocab:int, # characters that there are
         heads:int=4, # heads of each attention
         t:int=64, # places that it sees at most
         tied:bool=False, # whether the head has the table of the embedding
-        generator:torch.Generator=None, # that draws the weights; None: torch's global one
+        generator:torch.Generator=None, # that draws the weights
        ) -> Model: # of x (n, t) int64 and targ (n, t) int64
-    "A language model: embedding, places, blocks, a layer norm, a head, and cross-entropy; float32; `ValueError` as in `Block`"
+    """A language model: embedding, places, blocks, a layer norm, a head, cross-entropy
+
+    float32. `ValueError` as in `Block`, and for a size below 1."""
     if min(vocab, c, depth, heads, t) < 1:
-        raise ValueError(f'vocab={vocab}, c={c}, depth={depth}, heads={heads}, t={t}; wanted 1 or more of each')
+        raise ValueError(f'vocab={vocab}, c={c}, depth={depth}, heads={heads}, t={t}; '
+                         'wanted 1 or more of each')
     def table(n): return torch.randn(n, c, generator=generator)*0.02
     w = table(vocab)
     blocks = [Block(c, heads, depth, generator) for _ in range(depth)]
-    return Model([Embedding(w), Position(table(t)), *blocks, LayerNorm(torch.ones(c), torch.zeros(c)),
-                  Head(w if tied else table(vocab))], CrossEntropy())
+    first, norm = Position(table(t)), LayerNorm(torch.ones(c), torch.zeros(c))
+    head = Head(w if tied else table(vocab))
+    return Model([Embedding(w), first, *blocks, norm, head], CrossEntropy())
 
 # %% ../nbs/13_gpt.ipynb #4a95b53c
 @torch.no_grad()
@@ -86,18 +99,25 @@ def write(model:Model, # a `gpt`
           temperature:float=0.8, # above 0
           generator:torch.Generator=None, # that draws; None: torch's global one
          ) -> str: # the prompt and what follows
-    "A text that begins with `prompt`; `ValueError` for a prompt that is empty or has other characters, or such a temperature"
+    """A text that begins with `prompt`
+
+    `ValueError` for a prompt that is empty or has other characters, or a temperature
+    that is not above 0."""
     if not prompt: raise ValueError('an empty prompt; wanted one character at least')
-    if not 0 < temperature < math.inf: raise ValueError(f'temperature={temperature}; wanted a number above 0')
+    if not 0 < temperature < math.inf:
+        raise ValueError(f'temperature={temperature}; wanted a number above 0')
     most, device = len(model.layers[1].w), model.layers[1].w.device
     seen = characters.encode(prompt).to(device)
     for _ in range(length):
         scores = model.predict(seen[None, -most:])[0, -1]
-        following = torch.multinomial((scores.float()/temperature).softmax(0).cpu(), 1, generator=generator)
+        shares = (scores.float()/temperature).softmax(0).cpu()
+        following = torch.multinomial(shares, 1, generator=generator)
         seen = torch.cat([seen, following.to(device)])
     return characters.decode(seen)
 
 # %% ../nbs/13_gpt.ipynb #0da7112f
+#| code-fold: true
+#| code-summary: "The command"
 @call_parse
 def fastgroundup_gpt(steps:int=900, # steps of training
                      bs:int=16, # windows in a batch

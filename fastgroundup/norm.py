@@ -13,7 +13,9 @@ from .tape import Module
 
 # %% ../nbs/10_norm.ipynb #cdb09a84
 class LayerNorm(Module):
-    "Each row less its mean, over the root of its variance, scaled: x `(..., c)`, w and b `(c,)`, as in `nn.LayerNorm`"
+    """Each row less its mean, over the root of its variance, scaled, as `nn.LayerNorm`
+
+    x `(..., c)`, w and b `(c,)`."""
     def __init__(self, w, b, eps=1e-5): self.w, self.b, self.eps = w, b, eps
 
     def forward(self, x):
@@ -33,7 +35,9 @@ class LayerNorm(Module):
         add_grad(x, out.r*(g - own - h*along))
 
 class RMSNorm(Module):
-    "Each row over the root of its mean square, scaled: x `(..., c)`, w `(c,)` (Zhang and Sennrich, 2019)"
+    """Each row over the root of its mean square, scaled (Zhang and Sennrich, 2019)
+
+    x `(..., c)`, w `(c,)`."""
     def __init__(self, w, eps=1e-5): self.w, self.eps = w, eps
 
     def forward(self, x):
@@ -52,10 +56,11 @@ class RMSNorm(Module):
 def _channels(t, x): return t.view(-1, *[1]*(x.ndim-2)) # along axis 1
 
 class BatchNorm(Module):
-    """Each channel less its mean over the batch, over the root of its variance, scaled, as in `nn.BatchNorm2d`
+    """Each channel less its mean over the batch, over the root of its variance, scaled
 
-    x `(n, c, ...)`, w and b `(c,)`. In training the running mean and variance move by `momentum` to those of the batch
-    (of the variance the one over n-1); after `eval()` they are used. `ValueError` for one value a channel in training."""
+    x `(n, c, ...)`, w and b `(c,)`, as in `nn.BatchNorm2d`. In training the running mean
+    and variance move by `momentum` to those of the batch (of the variance the one over
+    n-1); after `eval()` they are used. `ValueError` for one value a channel in training."""
     buffers, whole_batch = ('running_mean', 'running_var'), True
     def __init__(self, w, b, momentum=0.1, eps=1e-5):
         self.w, self.b, self.momentum, self.eps = w, b, momentum, eps
@@ -65,8 +70,9 @@ class BatchNorm(Module):
         mean, var = _channels(self.running_mean, x), _channels(self.running_var, x)
         if self.training:
             each, n = (0, *range(2, x.ndim)), x[:, 0].numel()
-            if n == 1: raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one value for each channel; '
-                                        'wanted two at least in training, or eval()')
+            if n == 1:
+                raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one value for '
+                                 'each channel; wanted two at least in training, or eval()')
             mean = x.mean(each, keepdim=True)
             c = x - mean
             var = c.square().mean(each, keepdim=True)
@@ -84,20 +90,25 @@ class BatchNorm(Module):
         w_grad, b_grad = (g*h).sum(each), g.sum(each)
         add_grad(self.w, w_grad)
         add_grad(self.b, b_grad)
-        if not out.alone: g = torch.addcmul(g - _channels(b_grad/n, x), h, _channels(w_grad/n, x), value=-1)
+        if not out.alone:
+            own, along = _channels(b_grad/n, x), _channels(w_grad/n, x)
+            g = torch.addcmul(g - own, h, along, value=-1)
         add_grad(x, g*(_channels(self.w, x)*out.r))
 
 # %% ../nbs/10_norm.ipynb #2a294387
 class Dropout(Module):
-    "A share `p` of the entries becomes 0, the others `1/(1-p)` times as large; after `eval()` all stay: x of any shape"
+    """A share `p` of the entries becomes 0, the others `1/(1-p)` times as large
+
+    After `eval()` all stay. x of any shape."""
     whole_batch = True # its random numbers are not those of a batch in pieces
     def __init__(self, p:float): # from 0 to less than 1
-        if not 0 <= p < 1: raise ValueError(f'p={p}; wanted a share from 0 to less than 1')
+        if not 0 <= p < 1:
+            raise ValueError(f'p={p}; wanted a share from 0 to less than 1')
         self.p = p
 
     def forward(self, x):
         if not self.training or not self.p: return x.clone()
-        scale = (torch.rand_like(x) >= self.p)/(1 - self.p)
+        scale = (torch.rand_like(x) >= self.p).to(x.dtype)/(1 - self.p)
         out = x*scale
         out.scale = scale
         return out

@@ -863,7 +863,7 @@ def other_work(step, path, rng):
     for _ in range(2):
         for _ in range(50):
             shapes = shapes_at(path.r, path.now, {s: rng.randint(2, 6) for s in path.letters})
-            if shapes and answers_at(path.r, shapes): break
+            if shapes and answers_at(path.r, shapes) and step.fits(shapes): break
         else: return None
         at = {s: shapes[k][i] + s*0 for k,i,s in axes_of(path.r) if not isinstance(s, int)}
         try:

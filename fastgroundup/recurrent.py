@@ -21,22 +21,28 @@ class Tanh(Module):
     def forward(self, x): return x.tanh()
     def bwd(self, out, x): add_grad(x, out.g*(1 - out*out))
 
+def _parts(x, k):
+    "`k` tensors of one size that stand side by side in x `(n, k·size)`"
+    return x.unflatten(1, (k, -1)).unbind(1)
+def _joined(*parts): return torch.stack(parts, 1).flatten(1)
+
 class _Cell(Module):
-    "Weights of a cell, as torch has them: w_ih `(k·hidden, c)`, w_hh `(k·hidden, hidden)`, b_ih and b_hh `(k·hidden,)`"
+    "Weights as torch has them: w_ih `(k·hidden, c)`, w_hh `(k·hidden, hidden)`, b `(k·hidden,)`"
     states = 1 # tensors (n, hidden) that go from step to step, side by side
-    def __init__(self, w_ih, w_hh, b_ih, b_hh): self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
+    def __init__(self, w_ih, w_hh, b_ih, b_hh):
+        self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
     def from_input(self, x): return x @ self.w_ih.t() + self.b_ih
     def from_state(self, h): return h @ self.w_hh.t() + self.b_hh
 
     def linear_grad(self, x, h, gx, gh):
-        "Add the gradients of the weights, of `x` and of `h`, from those of `from_input(x)` and of `from_state(h)`"
+        "Add the gradients that follow from `gx` of `from_input(x)` and `gh` of `from_state(h)`"
         for t,w,b,g in ((x, self.w_ih, self.b_ih, gx), (h, self.w_hh, self.b_hh, gh)):
             add_grad(t, g @ w)
             add_grad(w, g.t() @ t)
             add_grad(b, g.sum(0))
 
 class RnnCell(_Cell):
-    "`tanh` of what an input and the last state give together: x `(n, c)`, h `(n, hidden)`, out `(n, hidden)`"
+    "`tanh` of what an input and the last state give: x `(n, c)`, h and out `(n, hidden)`"
     def forward(self, x, h): return (self.from_input(x) + self.from_state(h)).tanh()
     def bwd(self, out, x, h):
         g = out.g*(1 - out*out)
@@ -58,12 +64,15 @@ class Stack(Module):
         for x,g in zip(places, out.g.unbind(1)): add_grad(x, g)
 
 class _Recurrent(Module):
-    "`cell` over the places of x `(n, t, c)`, from a state of zeros; out `(n, t, hidden)`; `ValueError` for another shape"
+    """`cell` over the places of x `(n, t, c)`, from a state of zeros; out `(n, t, hidden)`
+
+    `ValueError` for another shape."""
     def __init__(self, cell): self.cell, self.at, self.stack = cell, At(), Stack()
     def forward(self, x):
         c, hidden = self.cell.w_ih.shape[1], self.cell.w_hh.shape[1]
         if x.ndim != 3 or x.shape[2] != c:
-            raise ValueError(f'{type(self).__name__}: x of shape {tuple(x.shape)}; wanted (n, t, {c})')
+            raise ValueError(f'{type(self).__name__}: x of shape {tuple(x.shape)}; '
+                             f'wanted (n, t, {c})')
         state, states = x.new_zeros(len(x), self.cell.states*hidden), []
         for t in range(x.shape[1]):
             state = self.cell(self.at(x, t), state)
@@ -71,40 +80,45 @@ class _Recurrent(Module):
         return self.stack(*states)
 
 class Rnn(_Recurrent):
-    "A recurrent layer, as `nn.RNN` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights as in `RnnCell`"
-    def __init__(self, w_ih, w_hh, b_ih, b_hh): super().__init__(RnnCell(w_ih, w_hh, b_ih, b_hh))
+    "As `nn.RNN` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
+    def __init__(self, w_ih, w_hh, b_ih, b_hh):
+        super().__init__(RnnCell(w_ih, w_hh, b_ih, b_hh))
 
 # %% ../nbs/11_recurrent.ipynb #63bd3a2b
 class LstmCell(_Cell):
-    "x `(n, c)`, state and out `(n, 2·hidden)`: h and c side by side; gates in the weights as in `nn.LSTM`: i, f, z, o"
+    """x `(n, c)`, state and out `(n, 2·hidden)`: h and c side by side
+
+    Gates stand in the weights as in `nn.LSTM`: i, f, z, o."""
     states = 2
     def forward(self, x, state):
-        h, c = state.chunk(2, 1)
-        i, f, z, o = (self.from_input(x) + self.from_state(h)).chunk(4, 1)
+        h, c = _parts(state, 2)
+        i, f, z, o = _parts(self.from_input(x) + self.from_state(h), 4)
         i, f, z, o = i.sigmoid(), f.sigmoid(), z.tanh(), o.sigmoid()
         kept = f*c + i*z
         k = kept.tanh()
-        out = torch.cat([o*k, kept], 1)
+        out = _joined(o*k, kept)
         out.gates = i, f, z, o, k
         return out
 
     def bwd(self, out, x, state):
-        (i, f, z, o, k), (h, c), (gh, gc) = out.gates, state.chunk(2, 1), out.g.chunk(2, 1)
+        i, f, z, o, k = out.gates
+        (h, c), (gh, gc) = _parts(state, 2), _parts(out.g, 2)
         gc = gc + gh*o*(1 - k*k)
-        g = torch.cat([gc*z*i*(1 - i), gc*c*f*(1 - f), gc*i*(1 - z*z), gh*k*o*(1 - o)], 1)
+        g = _joined(gc*z*i*(1 - i), gc*c*f*(1 - f), gc*i*(1 - z*z), gh*k*o*(1 - o))
         add_grad(x, g @ self.w_ih)
-        add_grad(state, torch.cat([g @ self.w_hh, gc*f], 1))
+        add_grad(state, _joined(g @ self.w_hh, gc*f))
         for w,b,t in ((self.w_ih, self.b_ih, x), (self.w_hh, self.b_hh, h)):
             add_grad(w, g.t() @ t)
             add_grad(b, g.sum(0))
 
 class _H(Module):
     "h of h and c side by side"
-    def forward(self, state): return state.chunk(2, 2)[0]
-    def bwd(self, out, state): add_grad(state, torch.cat([out.g, torch.zeros_like(out.g)], 2))
+    def forward(self, state): return state.unflatten(2, (2, -1))[:, :, 0]
+    def bwd(self, out, state):
+        add_grad(state, torch.stack([out.g, torch.zeros_like(out.g)], 2).flatten(2))
 
 class Lstm(_Recurrent):
-    "Long short-term memory, as `nn.LSTM` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights as in `LstmCell`"
+    "As `nn.LSTM` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         super().__init__(LstmCell(w_ih, w_hh, b_ih, b_hh))
         self.h = _H()
@@ -113,7 +127,8 @@ class Lstm(_Recurrent):
 class GruCell(_Cell):
     "x `(n, c)`, h and out `(n, hidden)`; gates in the weights as in `nn.GRU`: r, u, z"
     def forward(self, x, h):
-        (xr, xu, xz), (hr, hu, hz) = self.from_input(x).chunk(3, 1), self.from_state(h).chunk(3, 1)
+        xr, xu, xz = _parts(self.from_input(x), 3)
+        hr, hu, hz = _parts(self.from_state(h), 3)
         r, u = (xr + hr).sigmoid(), (xu + hu).sigmoid()
         z = (xz + r*hz).tanh()
         out = z + u*(h - z)
@@ -124,9 +139,10 @@ class GruCell(_Cell):
         r, u, z, hz = out.gates
         gz = out.g*(1 - u)*(1 - z*z)
         gr, gu = gz*hz*r*(1 - r), out.g*(h - z)*u*(1 - u)
-        self.linear_grad(x, h, torch.cat([gr, gu, gz], 1), torch.cat([gr, gu, gz*r], 1))
+        self.linear_grad(x, h, _joined(gr, gu, gz), _joined(gr, gu, gz*r))
         add_grad(h, out.g*u)
 
 class Gru(_Recurrent):
-    "Gated recurrent unit, as `nn.GRU` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights as in `GruCell`"
-    def __init__(self, w_ih, w_hh, b_ih, b_hh): super().__init__(GruCell(w_ih, w_hh, b_ih, b_hh))
+    "As `nn.GRU` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
+    def __init__(self, w_ih, w_hh, b_ih, b_hh):
+        super().__init__(GruCell(w_ih, w_hh, b_ih, b_hh))
