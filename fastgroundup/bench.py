@@ -498,7 +498,7 @@ def _by_torch(make, opt_of, batches_, compiled=False):
         loss = loss_of(x, y)
         loss.backward()
         opt.step()
-        return loss
+        return loss.detach()
     return _stepping(step, batches_)
 
 def _by_jax(params, loss_of, moved, state, batches_, device):
