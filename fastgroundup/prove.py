@@ -90,7 +90,7 @@ def _formulas(x, proof):
     own = path.out.e.monomial()
     a = own[1][0][0] if own and len(own[1]) == 1 else ()
     if a[:1] == ('entry',) and a[1] in meant: called[a[1]] = r'\text{out}'
-    for k in x.step.named: called.setdefault(k, k if len(k) == 1 else rf'\text{{{k}}}')
+    for k in x.step.named: called.setdefault(k, k if len(k) == 1 else r'\text{%s}' % k.replace('_', r'\_'))
     written, todo = {k: e for k,(at,d,e) in path.rows.items() if e is not None}, []
     def names_in(e):
         own = {a[1] for a in e.atoms() if a[0] == 'entry'}
@@ -98,7 +98,7 @@ def _formulas(x, proof):
     found = sorted(set().union(*map(names_in, written.values()), set()))
     for name in found: # and what these are made of
         if name in called: continue
-        called[name] = next(greek, rf'\text{{{name}}}')
+        called[name] = next(greek, r'\text{%s}' % name.replace('_', r'\_'))
         if name in meant:
             todo.append(name)
             found += sorted(names_in(meant[name][1]))

@@ -551,8 +551,10 @@ def draw(layer:Module, # a layer, a composite or a Model
         if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
         kind = type(modules[name]).__name__
         ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
-        back.append(f'{len(groups)-i}.  ' + (wrote.get(f'{first[0].name}.g', 'nothing') if first else 'nothing'))
-        grads.append('\n'.join(f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()))
+        lines = (wrote.get(f'{first[0].name}.g', 'nothing') if first else 'nothing').split('\n')
+        back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
+        many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
+        grads.append('\n'.join(many or [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]))
     tensors.append(tensor(groups[-1][1][-1].writes[0]))
     if len(groups) > most:
         first, last = most - most//2, len(groups) - most//2
