@@ -92,7 +92,7 @@ def gpt(vocab:int, # characters that there are
 
 # %% ../nbs/13_gpt.ipynb #4a95b53c
 @torch.no_grad()
-def write(model:Model, # a `gpt`
+def write(model:Model, # made by gpt
           characters:Characters, # that it was trained on
           prompt:str, # what the text begins with, one character at least
           length:int=500, # characters to write after it

@@ -253,7 +253,7 @@ def fit(model:Model,
         verbose:bool=True, # whether to print a line for each epoch
         compiled:bool=False, # whether to take the steps by compile_step
         steps:int=None, # batches in an epoch; None: as many as there are rows for
-        clip:float=None, # largest norm of all gradients together, as in `clip_grad_norm`
+        clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
        ) -> History:
     """Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step
 
@@ -549,7 +549,7 @@ def _kind(t): return t.shape, t.dtype, t.device
 
 def compile_step(model:Model, # called as model(x, targ)
                  opt, # such as `SGD(model.params(), lr=0.1)`; its `lr` may change from step to step
-                 clip:float=None, # largest norm of all gradients together, as in `clip_grad_norm`
+                 clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
                 ): # function step(x, targ) -> loss, a scalar
     """One step of training, forward, `bwd` and the update, as one compiled program; the numbers are those of the plain loop
 
