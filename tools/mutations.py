@@ -62,7 +62,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        gc = gc + gh*o*(1 - k*k)", "        gc = gh*o*(1 - k*k)"),
     ],
     '12_attention': [
-        ("        if x.shape[1] > len(self.w): raise", "        if False: raise"),
+        ("        if x.shape[1] > len(self.w):\n", "        if False:\n"),
         ("s_grad.mT @ q", "s_grad @ q"),
         ("        if low < 0 or high >= len(self.w):", "        if high >= len(self.w):"),
     ],
