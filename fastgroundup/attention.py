@@ -8,7 +8,6 @@ __all__ = ['Softmax', 'Embedding', 'Position', 'Gelu', 'Silu', 'Attention', 'Blo
 # %% ../nbs/12_attention.ipynb #7673b90e
 import math
 import torch
-from torch import Tensor
 from .backward import add_grad
 from .layers import Lin, Residual
 from .norm import LayerNorm

@@ -464,14 +464,12 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
     return 1 if problem else 0
 
 # %% ../nbs/08d_models.ipynb #be49eade
-from .attention import Block
 from .conv import cnn
 from .gpt import Characters, gpt, windows
 from .data import load_shakespeare
 from .train import AdamW, Momentum
 
 # %% ../nbs/08d_models.ipynb #e3108a83
-#| code-fold: true
 def _stepping(step, batches_):
     "`(run, result)` of a step: the losses of twenty steps are the result, and then it runs on the last batch"
     losses = torch.stack([torch.as_tensor(float(step(*b))) for b in batches_])
@@ -518,7 +516,6 @@ def _by_jax(params, loss_of, moved, state, batches_, device):
     return _stepping(step, batches_)
 
 # %% ../nbs/08d_models.ipynb #96bcbc78
-#| code-fold: true
 class _TorchBlock(nn.Module):
     def __init__(self, c, heads):
         super().__init__()
@@ -600,7 +597,6 @@ def _gpt_peers(device='cpu', n=16, c=128, depth=4, heads=4, t=64, lr=1e-3):
         'compile_step': partial(_by_hand, make, ours, batches_, True)}
 
 # %% ../nbs/08d_models.ipynb #32609dd9
-#| code-fold: true
 def _torch_cnn(model):
     "`model`, a `cnn`, of torch's layers"
     convs, last = [l for l in model.layers if hasattr(l, 'stride') and hasattr(l, 'w')], model.layers[-1]

@@ -43,7 +43,7 @@ class Conv2d(Module):
             back = F.conv_transpose2d(g, w, stride=s, padding=p, output_padding=rest)
             add_grad(x, back)
 
-# %% ../nbs/09_conv.ipynb #3401eb55
+# %% ../nbs/09_conv.ipynb #b2f5c37d
 def _refuse_small(x, k):
     if x.ndim != 4 or min(x.shape[2:]) < k:
         raise ValueError(f'x of shape {tuple(x.shape)}; wanted (n, c, h, w), '
@@ -62,6 +62,7 @@ def spread(parts:Tensor, # (n, c, y, x, k, k): one for each place of each window
     g = zeros(*x.shape[:3], *g.shape[3:]).index_add(2, rows, g).flatten(3, 4)
     return zeros(x.shape).index_add(3, columns, g)
 
+# %% ../nbs/09_conv.ipynb #3401eb55
 class MaxPool2d(Module):
     """The largest of each window of `k` by `k` pixels: x `(n, c, h, w)`
 

@@ -6,7 +6,7 @@
 __all__ = ['Characters', 'parts', 'windows', 'Head', 'gpt', 'write', 'fastgroundup_gpt']
 
 # %% ../nbs/13_gpt.ipynb #bcb351cc
-import io, math, re, sys
+import math, re, sys
 from pathlib import Path
 import torch
 from fastcore.script import call_parse
@@ -44,8 +44,8 @@ def parts(text:str, # works, each from its title and `by William Shakespeare`; o
          ) -> tuple: # (training, validation), two strings
     "The first nine tenths of each work in `text`, and the last tenths"
     works = [w for w in re.split(r'(?m)^(?=.+\n+by William Shakespeare$)', text) if w]
-    return tuple(''.join(w[cut] for w in works for cut in [part(len(w)*9//10)])
-                 for part in (lambda n: slice(n), lambda n: slice(n, None)))
+    cut = [(w, len(w)*9//10) for w in works]
+    return ''.join(w[:n] for w,n in cut), ''.join(w[n:] for w,n in cut)
 
 def windows(numbers:Tensor, # (n,) characters
             t:int, # places of a window, fewer than n
@@ -116,8 +116,6 @@ def write(model:Model, # made by gpt
     return characters.decode(seen)
 
 # %% ../nbs/13_gpt.ipynb #0da7112f
-#| code-fold: true
-#| code-summary: "The command"
 @call_parse
 def fastgroundup_gpt(steps:int=900, # steps of training
                      bs:int=16, # windows in a batch

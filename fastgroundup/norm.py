@@ -7,7 +7,6 @@ __all__ = ['LayerNorm', 'RMSNorm', 'BatchNorm', 'Dropout']
 
 # %% ../nbs/10_norm.ipynb #c6bb18d9
 import torch
-from torch import Tensor
 from .backward import add_grad
 from .tape import Module
 

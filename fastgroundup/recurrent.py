@@ -27,7 +27,9 @@ def _parts(x, k):
 def _joined(*parts): return torch.stack(parts, 1).flatten(1)
 
 class _Cell(Module):
-    "Weights as torch has them: w_ih `(k·hidden, c)`, w_hh `(k·hidden, hidden)`, b `(k·hidden,)`"
+    """Weights as torch has them
+
+    w_ih `(k·hidden, c)`, w_hh `(k·hidden, hidden)`, b_ih and b_hh `(k·hidden,)`."""
     states = 1 # tensors (n, hidden) that go from step to step, side by side
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
@@ -35,14 +37,14 @@ class _Cell(Module):
     def from_state(self, h): return h @ self.w_hh.t() + self.b_hh
 
     def linear_grad(self, x, h, gx, gh):
-        "Add the gradients that follow from `gx` of `from_input(x)` and `gh` of `from_state(h)`"
+        "Add the gradients, from `gx` of `from_input(x)` and `gh` of `from_state(h)`"
         for t,w,b,g in ((x, self.w_ih, self.b_ih, gx), (h, self.w_hh, self.b_hh, gh)):
             add_grad(t, g @ w)
             add_grad(w, g.t() @ t)
             add_grad(b, g.sum(0))
 
 class RnnCell(_Cell):
-    "`tanh` of what an input and the last state give: x `(n, c)`, h and out `(n, hidden)`"
+    "`tanh` of what input and last state give: x `(n, c)`, h and out `(n, hidden)`"
     def forward(self, x, h): return (self.from_input(x) + self.from_state(h)).tanh()
     def bwd(self, out, x, h):
         g = out.g*(1 - out*out)
@@ -64,9 +66,9 @@ class Stack(Module):
         for x,g in zip(places, out.g.unbind(1)): add_grad(x, g)
 
 class _Recurrent(Module):
-    """`cell` over the places of x `(n, t, c)`, from a state of zeros; out `(n, t, hidden)`
+    """`cell` over the places of x `(n, t, c)`, from a state of zeros
 
-    `ValueError` for another shape."""
+    out `(n, t, hidden)`. `ValueError` for another shape."""
     def __init__(self, cell): self.cell, self.at, self.stack = cell, At(), Stack()
     def forward(self, x):
         c, hidden = self.cell.w_ih.shape[1], self.cell.w_hh.shape[1]
@@ -80,7 +82,7 @@ class _Recurrent(Module):
         return self.stack(*states)
 
 class Rnn(_Recurrent):
-    "As `nn.RNN` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
+    "As `nn.RNN` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`"
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         super().__init__(RnnCell(w_ih, w_hh, b_ih, b_hh))
 
@@ -105,11 +107,8 @@ class LstmCell(_Cell):
         (h, c), (gh, gc) = _parts(state, 2), _parts(out.g, 2)
         gc = gc + gh*o*(1 - k*k)
         g = _joined(gc*z*i*(1 - i), gc*c*f*(1 - f), gc*i*(1 - z*z), gh*k*o*(1 - o))
-        add_grad(x, g @ self.w_ih)
-        add_grad(state, _joined(g @ self.w_hh, gc*f))
-        for w,b,t in ((self.w_ih, self.b_ih, x), (self.w_hh, self.b_hh, h)):
-            add_grad(w, g.t() @ t)
-            add_grad(b, g.sum(0))
+        self.linear_grad(x, h, g, g)
+        add_grad(state, _joined(h.g, gc*f))
 
 class _H(Module):
     "h of h and c side by side"
@@ -118,12 +117,13 @@ class _H(Module):
         add_grad(state, torch.stack([out.g, torch.zeros_like(out.g)], 2).flatten(2))
 
 class Lstm(_Recurrent):
-    "As `nn.LSTM` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
+    "As `nn.LSTM` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`"
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         super().__init__(LstmCell(w_ih, w_hh, b_ih, b_hh))
         self.h = _H()
     def forward(self, x): return self.h(super().forward(x))
 
+# %% ../nbs/11_recurrent.ipynb #7763a301
 class GruCell(_Cell):
     "x `(n, c)`, h and out `(n, hidden)`; gates in the weights as in `nn.GRU`: r, u, z"
     def forward(self, x, h):
@@ -143,6 +143,6 @@ class GruCell(_Cell):
         add_grad(h, out.g*u)
 
 class Gru(_Recurrent):
-    "As `nn.GRU` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`, weights of a cell"
+    "As `nn.GRU` with `batch_first`: x `(n, t, c)`, out `(n, t, hidden)`"
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         super().__init__(GruCell(w_ih, w_hh, b_ih, b_hh))

@@ -516,8 +516,9 @@ def _words(formula, width):
     "`formula` with ᵀ and a centred dot, in lines of about `width` that do not break inside brackets"
     formula = formula.replace('.T', 'ᵀ').replace(' * ', ' · ')
     whole = re.sub(r'\([^()]*\)', lambda m: m[0].replace(' ', '\N{NO-BREAK SPACE}'), formula)
-    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
-    return '\n'.join(lines).replace('\N{NO-BREAK SPACE}', ' ')
+    chained = whole.replace(').', ') \0.') # where a line may end without a space
+    lines = textwrap.wrap(chained, width, break_long_words=False, break_on_hyphens=False)
+    return '\n'.join(lines).replace(' \0', '').replace('\0', '').replace('\N{NO-BREAK SPACE}', ' ')
 
 def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
 
@@ -546,12 +547,14 @@ def draw(layer:Module, # a layer, a composite or a Model
     for i,(name,forward,backward) in enumerate(groups):
         wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
         first, params = forward[0].reads, modules[name].named_params()
-        tensors.append(tensor(first[0]) if first else ('', ''))
-        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in first[1:]*(len(forward) == 1)]
+        came = next((e for e in first if i and e.name == groups[i-1][1][-1].writes[0].name), first[0] if first else None)
+        tensors.append(tensor(came) if came else ('', ''))
+        others = [e for e in first if e is not came]
+        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in others*(len(forward) == 1)]
         if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
         kind = type(modules[name]).__name__
         ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
-        lines = (wrote.get(f'{first[0].name}.g', 'nothing') if first else 'nothing').split('\n')
+        lines = (wrote.get(f'{came.name}.g', 'nothing') if came else 'nothing').split('\n')
         back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
         many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
         grads.append('\n'.join(many or [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]))

@@ -235,9 +235,9 @@ def _plain_step(model, opt, x, targ, clip=None):
 
 def _refuse_data(model, x, y):
     "`ValueError` for data that do not fit `model`: one row of x, and the least and the largest of labels, or all targets"
-    if not len(x): raise ValueError('no rows to evaluate on; wanted one at least')
+    evaluate(model, x[:1], y[:1])
+    batches(x, y, 1, shuffle=False) # as many rows of one as of the other
     one, loss = model.predict(x[:1]), copy.copy(model.loss)
-    if len(y) != len(x): raise ValueError(f'{len(x)} rows of x and {len(y)} of y; wanted as many')
     if not y.is_floating_point(): y = torch.stack(y.aminmax()).view(-1, *[1]*(y.ndim-1)).expand(-1, *y.shape[1:])
     loss.forward(one.expand(len(y), *one.shape[1:]), y)
 
@@ -401,7 +401,8 @@ def _wanted_device(device):
 
 # %% ../nbs/07b_command.ipynb #700b0b5f
 _optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
-_models = {'mlp': ('256', 8, 0, 0., 1.), 'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)} # what suits it: hidden, epochs, shift, decay, and a share of that rate
+_models = {'mlp': ('256', 8, 0, 0., 1.), # what suits each: hidden, epochs, shift, decay, and a share of that rate
+           'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)}
 
 @call_parse
 def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolutions with batch norm
@@ -409,7 +410,7 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
                        bs:int=128, # rows in a batch
                        hidden:str=None, # hidden units of each layer, 256 or 512,256; for cnn the kernels of its three, 16,32,64
                        opt:str='momentum', # sgd, momentum or adam
-                       lr:float=None, # largest learning rate of the cycle; 0.2 for sgd and momentum, 0.002 for adam; half as much again for cnn
+                       lr:float=None, # largest of the cycle; 0.2 for sgd and momentum, 0.002 for adam; for cnn half as much again
                        weight_decay:float=None, # λ of λ·w, added to the gradient; 0, for cnn 0.0005
                        shift:int=None, # move each batch by up to so many pixels, so that no digit is seen twice alike; 0, for cnn 1
                        seed:int=42, # seed of the weights and of the order

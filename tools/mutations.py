@@ -68,7 +68,7 @@ faults = { # notebook: [(what stands there, what is planted)]
     ],
     '13_gpt': [
         ("        add_grad(self.w, out.g.flatten(0, -2).t() @ x.flatten(0, -2))", "        add_grad(self.w, (1 + 1e-6)*out.g.flatten(0, -2).t() @ x.flatten(0, -2))"),
-        ("(lambda n: slice(n), lambda n: slice(n, None))", "(lambda n: slice(n), lambda n: slice(n-1, None))"),
+        ("''.join(w[n:] for w,n in cut)", "''.join(w[n-1:] for w,n in cut)"),
     ],
     '02b_compare': [
         ('    if actual.shape != expected.shape: return math.inf', '    if actual.numel() != expected.numel(): return math.inf'),
