@@ -123,7 +123,7 @@ class Lstm(_Recurrent):
         self.h = _H()
     def forward(self, x): return self.h(super().forward(x))
 
-# %% ../nbs/11_recurrent.ipynb #7763a301
+# %% ../nbs/11_recurrent.ipynb #c9188e4a
 class GruCell(_Cell):
     "x `(n, c)`, h and out `(n, hidden)`; gates in the weights as in `nn.GRU`: r, u, z"
     def forward(self, x, h):
