@@ -1,7 +1,7 @@
 """Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh
 ones, cleaned.
 
-Compared are the texts, without addresses, paths and line numbers of links. Whole numbers are equal, others within a
+Compared are the texts, without addresses, paths and line numbers of sources. Whole numbers are equal, others within a
 thousandth, and those that are rounding alone (below 1e-5) within a factor of 100. Of figures, that there is one and of which
 kind. In a cell marked as timed or trained any number may stand for a number, but for shapes, nan and inf. Needs the extras
 dev and bench, as what is not installed is not in the tables."""
@@ -67,7 +67,7 @@ def plain(text):
     "`text` without what differs from one run, or one machine, to the next"
     text = re.sub(r'\x1b\[[\d;]*m', '', text)
     text = re.sub(r'( at)? 0x[0-9a-f]{4,}\b', '', text) # nbdev_clean takes addresses away
-    text = re.sub(r'(\.py)#L\w+', r'\1', text) # the line of a link to the source
+    text = re.sub(r'(\.py)(#L\w+|:\d+)', r'\1', text) # the line, of a link to the source or of a place in it
     text = text.replace(str(root), '…')
     text = re.sub(r'/(?:tmp|var/folders)/[\w./-]+', '…', text)
     return '\n'.join(line.rstrip() for line in text.strip().splitlines())
