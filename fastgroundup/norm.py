@@ -8,6 +8,7 @@ __all__ = ['LayerNorm', 'RMSNorm', 'BatchNorm', 'Dropout']
 # %% ../nbs/10_norm.ipynb #c6bb18d9
 import torch
 from .backward import add_grad
+from .ranks import over_ranks, rand_rows
 from .tape import Module
 
 # %% ../nbs/10_norm.ipynb #cdb09a84
@@ -60,7 +61,7 @@ class BatchNorm(Module):
     x `(n, c, ...)`, w and b `(c,)`, as in `nn.BatchNorm2d`. In training the running mean
     and variance move by `momentum` to those of the batch (of the variance the one over
     n-1); after `eval()` they are used. `ValueError` for one value a channel in training."""
-    buffers, whole_batch = ('running_mean', 'running_var'), True
+    buffers, whole_batch = ('running_mean', 'running_var'), 'over_ranks'
     def __init__(self, w, b, momentum=0.1, eps=1e-5):
         self.w, self.b, self.momentum, self.eps = w, b, momentum, eps
         self.running_mean, self.running_var = torch.zeros_like(b), torch.ones_like(b)
@@ -68,29 +69,31 @@ class BatchNorm(Module):
     def forward(self, x):
         mean, var = _channels(self.running_mean, x), _channels(self.running_var, x)
         if self.training:
-            each, n = (0, *range(2, x.ndim)), x[:, 0].numel()
+            each = 0, *range(2, x.ndim)
+            own = x[:, 0].numel()
+            n, mean = over_ranks(own, x.mean(each, keepdim=True))
             if n == 1:
                 raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one value for '
                                  'each channel; wanted two at least in training, or eval()')
-            mean = x.mean(each, keepdim=True)
             c = x - mean
-            var = c.square().mean(each, keepdim=True)
+            n, var = over_ranks(own, c.square().mean(each, keepdim=True))
             self.running_mean.lerp_(mean.flatten(), self.momentum)
             self.running_var.lerp_(var.flatten()*(n/(n-1)), self.momentum)
-        else: c = x - mean
+        else: c, own = x - mean, None
         r = (var + self.eps).rsqrt()
         h = c*r
         out = torch.addcmul(_channels(self.b, x), h, _channels(self.w, x))
-        out.h, out.r, out.alone = h, r, not self.training
+        out.h, out.r, out.n = h, r, own
         return out
 
     def bwd(self, out, x):
-        g, h, each, n = out.g, out.h, (0, *range(2, x.ndim)), x[:, 0].numel()
+        g, h, each = out.g, out.h, (0, *range(2, x.ndim))
         w_grad, b_grad = (g*h).sum(each), g.sum(each)
         add_grad(self.w, w_grad)
         add_grad(self.b, b_grad)
-        if not out.alone:
-            own, along = _channels(b_grad/n, x), _channels(w_grad/n, x)
+        if out.n: # the mean and the variance are of this batch
+            means = over_ranks(out.n, b_grad/out.n, w_grad/out.n)[1:]
+            own, along = (_channels(m, x) for m in means)
             g = torch.addcmul(g - own, h, along, value=-1)
         add_grad(x, g*(_channels(self.w, x)*out.r))
 
@@ -99,7 +102,7 @@ class Dropout(Module):
     """A share `p` of the entries becomes 0, the others `1/(1-p)` times as large
 
     After `eval()` all stay. x of any shape."""
-    whole_batch = True # its random numbers are not those of a batch in pieces
+    whole_batch = 'over_ranks' # its random numbers are those of the whole batch
     def __init__(self, p:float): # from 0 to less than 1
         if not 0 <= p < 1:
             raise ValueError(f'p={p}; wanted a share from 0 to less than 1')
@@ -107,7 +110,7 @@ class Dropout(Module):
 
     def forward(self, x):
         if not self.training or not self.p: return x.clone()
-        scale = (torch.rand_like(x) >= self.p).to(x.dtype)/(1 - self.p)
+        scale = (rand_rows(x) >= self.p).to(x.dtype)/(1 - self.p)
         out = x*scale
         out.scale = scale
         return out

@@ -113,7 +113,9 @@ class Module:
     bwd, training = None, True
     constants = ('targ',) # names of arguments that get no gradient
     buffers = () # names of tensors that are kept and saved, but not trained
-    whole_batch = False # whether rows depend on each other, or on random numbers, so that a batch cannot be taken in pieces
+    # whether rows depend on each other, or on random numbers, so that a batch cannot be taken in pieces one after the
+    # other; 'over_ranks' where it can by many processes at once, as the layer asks the others
+    whole_batch = False
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
