@@ -6,10 +6,9 @@
 __all__ = ['Characters', 'parts', 'windows', 'Head', 'gpt', 'write', 'fastgroundup_gpt']
 
 # %% ../nbs/13_gpt.ipynb #bcb351cc
-import math, re, sys
+import math, re
 from pathlib import Path
 import torch
-from fastcore.script import call_parse
 from torch import Tensor
 from . import __version__
 from .attention import Block, Embedding, Position
@@ -18,8 +17,10 @@ from .data import load_shakespeare
 from .layers import CrossEntropy, Model
 from .norm import LayerNorm
 from .tape import Module
-from .train import AdamW, fit, load_params, one_cycle, save_params
-from .train import _refuse_unwritable, _wanted_device
+from .train import AdamW, fit, load_params, one_cycle
+from .checkpoint import Checkpoints, _refuse_unwritable
+from .ranks import joined, speaks
+from .train import _command, _last_words, _wanted_device, _wanted_keeping, _where
 
 # %% ../nbs/13_gpt.ipynb #51b4840a
 class Characters:
@@ -116,7 +117,7 @@ def write(model:Model, # made by gpt
     return characters.decode(seen)
 
 # %% ../nbs/13_gpt.ipynb #0da7112f
-@call_parse
+@_command
 def fastgroundup_gpt(steps:int=900, # steps of training
                      bs:int=16, # windows in a batch
                      c:int=128, # features of a place
@@ -132,13 +133,13 @@ def fastgroundup_gpt(steps:int=900, # steps of training
                      seed:int=42, # seed of the weights, of the batches and of the page
                      compiled:bool=False, # whether to compile the step first, which takes a minute or two
                      device:str='cpu', # cpu or cuda
+                     checkpoint:str=None, # folder to keep the state of the training in, after each epoch and each minute
+                     resume:bool=False, # whether to go on from the last state in --checkpoint
+                     patience:float=60., # seconds without an answer until another rank is taken for gone, under torchrun
                      save:str=None, # file to write the parameters to, in the safetensors format
                      load:str=None, # file of parameters that were saved: nothing is trained
                     ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
     "Train a small GPT with hand-written gradients on Shakespeare, print its validation loss, and have it write a page"
-    def say(problem, status):
-        print(f'fastgroundup_gpt: {problem}', file=sys.stderr)
-        return status
     wanted = [(1 <= steps <= 10**7, f'--steps {steps}; wanted 1 or more'), (1 <= bs <= 4096, f'--bs {bs}; wanted 1 to 4096'),
               (all(1 <= v <= 4096 for v in (c, depth, heads, t)),
                f'--c {c} --depth {depth} --heads {heads} --t {t}; wanted 1 to 4096 of each'),
@@ -147,36 +148,36 @@ def fastgroundup_gpt(steps:int=900, # steps of training
               (0 < temperature < math.inf, f'--temperature {temperature}; wanted a number above 0'),
               (prompt, '--prompt is empty; wanted one character at least'),
               (-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
-              (not (save and load), f'--save {save} and --load {load}; wanted one of them'), *_wanted_device(device)]
-    problem = next((words for ok,words in wanted if not ok), None)
-    if problem: return say(problem, 2)
+              (not (save and load), f'--save {save} and --load {load}; wanted one of them'), *_wanted_device(device),
+              *_wanted_keeping(checkpoint, resume, patience, save, load)]
+    for ok,words in wanted:
+        if not ok: raise ValueError(words)
     try: read = Path(text).read_text(encoding='utf-8') if text else load_shakespeare()
-    except OSError as e: return say(f'--text {text} cannot be read: {e.strerror or e}', 2)
-    except UnicodeDecodeError: return say(f'--text {text} cannot be read; wanted a text in UTF-8', 2)
-    try:
-        if save: _refuse_unwritable(save)
-        characters = Characters(read)
-        characters.encode(prompt)
+    except OSError as e: raise ValueError(f'--text {text} cannot be read: {e.strerror or e}') from None
+    except UnicodeDecodeError: raise ValueError(f'--text {text} cannot be read; wanted a text in UTF-8') from None
+    if save: _refuse_unwritable(save)
+    keep, characters, status = Checkpoints(checkpoint) if checkpoint else None, Characters(read), 0
+    characters.encode(prompt)
+    with joined(device, patience) as device:
         torch.manual_seed(seed)
         model = gpt(len(characters), c, depth, heads, t, tied)
         if load: load_params(model, load)
-        else: data = [v for part,by in zip(parts(read), (1, t)) for v in windows(characters.encode(part).to(device), t, by)]
-    except (OSError, ValueError, ImportError) as e: return say(e, 2)
-    model.to(device)
-    if not load:
-        each, bs = math.ceil(steps/5), min(bs, len(data[0]))
-        epochs = math.ceil(steps/each)
-        print(f'fastgroundup {__version__}, torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, seed {seed}')
-        print(f'{len(characters)} characters, {depth} blocks, {c} features, {heads} heads: '
-              f'{sum(p.numel() for p in model.params()):,} parameters')
-        print(f'{epochs*each} steps of {bs} windows of {t} characters, one cycle to lr={lr:g}; an epoch is {each} steps\n')
-        opt = AdamW(model.params(), lr, (0.9, 0.99), weight_decay=0.1)
-        try: history = fit(model, data, epochs, opt, bs, one_cycle(lr, 0.1), compiled=compiled, steps=each, clip=1.)
-        except (FloatingPointError, RuntimeError) as e: return say(e, 1)
-        print(f'\nvalidation loss {history.epochs[-1].valid_loss:.3f}\n')
-    generator = torch.Generator().manual_seed(seed)
-    print(write(model.eval(), characters, prompt, length, temperature, generator))
-    try:
-        if save: save_params(model, save)
-    except (OSError, ImportError) as e: return say(e, 1)
-    return 1 if not load and history.interrupted else 0
+        model.to(device)
+        if not load:
+            data = [v for part,by in zip(parts(read), (1, t)) for v in windows(characters.encode(part).to(device), t, by)]
+            each, bs = math.ceil(steps/5), min(bs, len(data[0]))
+            epochs = math.ceil(steps/each)
+            if speaks():
+                print(f'fastgroundup {__version__}, torch {torch.__version__}, {_where(device)}, seed {seed}')
+                print(f'{len(characters)} characters, {depth} blocks, {c} features, {heads} heads: '
+                      f'{sum(p.numel() for p in model.params()):,} parameters')
+                print(f'{epochs*each} steps of {bs} windows of {t} characters, one cycle to lr={lr:g}; an epoch is {each} steps\n')
+            opt = AdamW(model.params(), lr, (0.9, 0.99), weight_decay=0.1)
+            history = fit(model, data, epochs, opt, bs, one_cycle(lr, 0.1), compiled=compiled, steps=each, clip=1.,
+                          checkpoint=keep, resume=resume)
+            if not speaks(): return 0
+            status = _last_words('fastgroundup_gpt', model, save, keep, history.interrupted)
+            print(f'\nvalidation loss {history.epochs[-1].valid_loss:.3f}\n')
+        elif not speaks(): return 0
+        print(write(model.eval(), characters, prompt, length, temperature, torch.Generator().manual_seed(seed)))
+        return status

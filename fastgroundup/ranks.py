@@ -310,4 +310,4 @@ def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of
 
 def speaks() -> bool:
     "Whether this process prints and saves: rank 0 does, and one that is alone"
-    return not distributed.is_initialized() or distributed.get_rank() == 0
+    return (distributed.get_rank() if distributed.is_initialized() else os.environ.get('RANK', '0')) in (0, '0', '')

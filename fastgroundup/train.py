@@ -6,13 +6,16 @@
 __all__ = ['accuracy', 'batches', 'SGD', 'Momentum', 'Adam', 'AdamW', 'clip_grad_norm', 'Epoch', 'History', 'one_cycle', 'evaluate', 'fit', 'classifier', 'save_params', 'load_params', 'fastgroundup_train', 'compile_step']
 
 # %% ../nbs/07_train.ipynb #85b479f4
-import copy, math, signal, sys, threading, time
+import copy, math, random, signal, sys, threading, time
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from .checkpoint import Checkpoints, load_params, save_params
 from .layers import CrossEntropy, Lin, Model, Relu
+from .ranks import Ranks, digest, speaks
+_all_ = ['save_params', 'load_params']
 
 # %% ../nbs/07_train.ipynb #bdccb273
 def accuracy(output:Tensor, # (n, c) scores
@@ -191,46 +194,139 @@ def evaluate(model:Model,
     """Loss and accuracy of `model` after `eval()`, some hundred rows at a time; then it trains or not as before
 
     What it remembers of its last call stays. `ValueError` where there are no rows, or not as many of `x` as of `y`."""
+    loss, right = _sums(model, x, y)
+    return loss, right/y.numel()
+
+def _sums(model, x, y, first=0, ranks=1):
+    "The loss and how many are right, of every `ranks`-th batch from the `first` on"
     loss, right, loss_layer = 0., 0., copy.copy(model.loss)
     if not len(x): raise ValueError('no rows to evaluate on; wanted one at least')
     before = [(m, m.training) for m in model.named_modules().values()]
     try:
         model.eval()
-        for xb,yb in batches(x, y, min(len(x), 128), shuffle=False):
+        for xb,yb in islice(batches(x, y, min(len(x), 128), shuffle=False), first, None, ranks):
             output = model.predict(xb)
             loss += loss_layer.forward(output, yb).item()*len(xb)/len(x)
             labels = output.ndim == yb.ndim + 1 and output.shape[-1] > 1 and not yb.is_floating_point()
             right += (output.argmax(-1) == yb).sum().item() if labels else math.nan
     finally:
         for m,mode in before: m.training = mode
-    return loss, right/y.numel()
+    return loss, right
 
+# %% ../nbs/07_train.ipynb #a812c45e
 class _Stop:
-    "While it is entered, the first Ctrl-C sets `asked`; a second one interrupts as usual"
+    "While it is entered, a first Ctrl-C or SIGTERM sets `asked`; a second Ctrl-C interrupts as usual"
     def __enter__(self):
-        self.asked, self.old = False, None
-        def ask(signum, frame): self.asked, _ = True, signal.signal(signal.SIGINT, self.old)
-        if threading.current_thread() is threading.main_thread(): self.old = signal.signal(signal.SIGINT, ask)
+        self.asked, self.old, self.ended = False, {}, False
+        def ask(signum, frame):
+            self.asked, self.ended = True, self.ended or signum == signal.SIGTERM
+            if signum == signal.SIGINT: signal.signal(signum, self.old[signum])
+        if threading.current_thread() is threading.main_thread():
+            self.old = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+            for s in self.old: signal.signal(s, ask)
         return self
 
-    def __exit__(self, *args):
-        if self.old is not None: signal.signal(signal.SIGINT, self.old)
+    def __exit__(self, error, *_):
+        for s,old in self.old.items(): signal.signal(s, old)
+        if self.ended and error is None: signal.raise_signal(signal.SIGTERM) # who was told to end ends, after the batch
 
-def _bar(total, shown):
+def _bar(total, done, shown):
     "A progress bar on a terminal that has tqdm; something that does nothing elsewhere"
     try: from tqdm import tqdm
     except ImportError: shown = False
     if not shown or not sys.stderr.isatty() or 'ipykernel' in sys.modules: return None
-    return tqdm(total=total, leave=False, unit='batch')
+    return tqdm(total=total, initial=done, leave=False, unit='batch')
+
+def _get_random(generator):
+    "The states of all that draws random numbers"
+    state = dict(torch=torch.get_rng_state(), python=random.getstate())
+    if torch.cuda.is_initialized(): state['cuda'] = torch.cuda.get_rng_state_all()
+    if generator is not None: state['generator'] = generator.get_state()
+    if numpy := sys.modules.get('numpy'):
+        name, keys, *rest = numpy.random.get_state()
+        state['numpy'] = name, keys.tolist(), *rest
+    return state
+
+def _set_random(state, generator):
+    torch.set_rng_state(state['torch'])
+    random.setstate(state['python'])
+    if 'cuda' in state and torch.cuda.is_available(): torch.cuda.set_rng_state_all(state['cuda'])
+    if generator is not None: generator.set_state(state['generator'])
+    if 'numpy' in state: __import__('numpy').random.set_state(state['numpy'])
+
+class _Run:
+    "Where a training is, and all that another process needs to go on from there"
+    def __init__(self, model, opt, generator, facts):
+        self.model, self.opt, self.generator, self.facts = model, opt, generator, facts
+        self.history, self.start, self.epoch, self.taken, self.order = History(), time.perf_counter(), 1, 0, None
+
+    def draw(self, n):
+        "The order of the rows in this epoch, drawn again where some of its batches are taken"
+        source, now = self.generator or torch.default_generator, None
+        if self.taken: now, _ = source.get_state(), source.set_state(self.order)
+        else: self.order = source.get_state()
+        order = torch.randperm(n, generator=source)
+        if self.taken: source.set_state(now)
+        return order
+
+    def state(self):
+        h = self.history
+        return dict(facts=self.facts, epoch=self.epoch, taken=self.taken, order=self.order, random=_get_random(self.generator),
+                    params=self.model.named_params(), buffers=self.model.named_buffers(),
+                    opt={k: v for k,v in vars(self.opt).items() if k != 'params'},
+                    losses=torch.tensor(h.losses, dtype=torch.float64), epochs=[tuple(e) for e in h.epochs],
+                    seconds=time.perf_counter() - self.start)
+
+    def load(self, state):
+        "Go on from `state`; `ValueError`, and nothing changed, where it is of another training"
+        for k in (*self.facts, *state['facts']):
+            now, then = (f.get(k, 'nothing') for f in (self.facts, state['facts']))
+            if now != then: raise ValueError(f'the checkpoint is of a training with {k} {then}; wanted the same, given {now}')
+        for k,t in (self.model.named_params() | self.model.named_buffers()).items():
+            t.copy_((state['params'] | state['buffers'])[k])
+        vars(self.opt).update(state['opt'])
+        self.epoch, self.taken, self.order = state['epoch'], state['taken'], state['order']
+        self.start = time.perf_counter() - state['seconds']
+        self.history.losses, self.history.epochs = state['losses'].tolist(), [Epoch(*e) for e in state['epochs']]
+        _set_random(state['random'], self.generator)
+
+def _evaluate(model, x, y, ranks):
+    "`evaluate` by all ranks, each some of the batches"
+    if not ranks: return evaluate(model, x, y)
+    sums = torch.tensor(_sums(model, x, y, ranks.rank, ranks.size), dtype=torch.float64, device=x.device)
+    ranks.sum(sums)
+    loss, right = sums.tolist()
+    return loss, right/y.numel()
+
+def _facts(model, x, y, opt, schedule, **numbers):
+    "What is the same in all ranks, and before and after a break: `{what it is: a value}`"
+    tensors = {k: f'{tuple(t.shape)} {t.dtype}' for k,t in (model.named_params() | model.named_buffers()).items()}
+    hyper = {f'opt.{k}': v for k,v in vars(opt).items() if isinstance(v, (float, tuple)) and not (k == 'lr' and schedule)}
+    data = {k: f'{tuple(t.shape)} {t.dtype} of digest {digest(t)}' for k,t in (('x', x), ('y', y))}
+    rates = tuple(schedule(i/8) for i in range(8)) if schedule else None
+    return tensors | data | numbers | {'opt': type(opt).__name__, 'schedule': rates} | hyper
+
+def _begin(run, keep, resume, ranks):
+    "See that states can be kept, and with `resume` go on from the last; in all ranks from what rank 0 finds"
+    found = None
+    if speaks():
+        try: found = keep.begin(run.state(), resume)
+        except (OSError, ValueError) as e: found = e
+    if ranks: found = ranks.first(found)
+    if isinstance(found, Exception): raise found
+    if resume: run.load(found)
 
 # %% ../nbs/07_train.ipynb #e3fcf74d
+def _move(opt, clip):
+    if clip: clip_grad_norm(opt.params, clip)
+    opt.step()
+
 def _plain_step(model, opt, x, targ, clip=None):
     "The loss of a batch, and a step from it where it is finite"
     loss = model(x, targ)
     if math.isfinite(loss):
         model.backward(input_grad=False)
-        if clip: clip_grad_norm(opt.params, clip)
-        opt.step()
+        _move(opt, clip)
     return loss
 
 def _refuse_data(model, x, y):
@@ -241,12 +337,40 @@ def _refuse_data(model, x, y):
     if not y.is_floating_point(): y = torch.stack(y.aminmax()).view(-1, *[1]*(y.ndim-1)).expand(-1, *y.shape[1:])
     loss.forward(one.expand(len(y), *one.shape[1:]), y)
 
+def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoint, resume, ranks):
+    "`ValueError` for what `fit` cannot work with; tried on a copy"
+    if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
+    if len(valid) not in (0, 2):
+        raise ValueError(f'data of {2 + len(valid)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
+    strangers = {id(p) for p in opt.params} - {id(p) for p in model.params()}
+    if strangers: raise ValueError(f'{len(strangers)} of the tensors that opt moves are not parameters of the model')
+    if clip is not None and not 0 < clip < math.inf: raise ValueError(f'clip={clip}; wanted a norm above 0')
+    if steps is not None and steps < 1: raise ValueError(f'steps={steps}; wanted 1 batch or more in an epoch')
+    if resume and not checkpoint: raise ValueError('resume without a checkpoint; wanted the folder to go on from')
+    if ranks and compiled: raise ValueError(f'compiled in {ranks.size} ranks; wanted one process for a compiled step')
+    if ranks and bs < ranks.size:
+        raise ValueError(f'batches of {bs} rows for {ranks.size} ranks; wanted a row for each at least')
+    with torch.random.fork_rng(devices=[]): # all that is refused is refused before the first step, on a copy
+        trial, (xb, yb) = copy.deepcopy(model), next(batches(x, y, bs, shuffle=False))
+        trial(xb, yb)
+        trial.backward(input_grad=False)
+        trial.eval()
+        for pair in ((x, y), valid)[:1 + bool(valid)]: _refuse_data(trial, *pair)
+
+def _strange(x, y, rows):
+    "In words, which of the `rows` of the data is the first that is not finite; '' where all are"
+    for name,t in (('x', x), ('y', y)):
+        found = t.index_select(0, rows).isfinite().flatten(1) if t.ndim > 1 else t.index_select(0, rows).isfinite()[:, None]
+        wrong = (~found.all(1)).nonzero().flatten()
+        if len(wrong): return f'row {rows[wrong[0]]} of {name} is not finite, row {wrong[0]} of the batch; '
+    return ''
+
 @torch.no_grad()
 def fit(model:Model,
         data, # (x, y) to train on, or (x, y, x_valid, y_valid), such as load_mnist()
         epochs:int, # 1 or more
         opt, # such as `Momentum(model.params(), lr=0.1)`
-        bs:int=64, # rows in a batch
+        bs:int=64, # rows in a batch, of all ranks together
         schedule=None, # learning rate as a function of the share of the training that is done, such as `one_cycle(0.4)`
         generator:torch.Generator=None, # that shuffles; None: torch's global one
         augment=None, # function of a batch of x that gives another of its shape, such as a shift by a pixel
@@ -254,53 +378,66 @@ def fit(model:Model,
         compiled:bool=False, # whether to take the steps by compile_step
         steps:int=None, # batches in an epoch; None: as many as there are rows for
         clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
+        checkpoint=None, # a folder, or Checkpoints: where to keep the state after each epoch and each minute
+        resume:bool=False, # whether to go on from the last state in `checkpoint`
        ) -> History:
     """Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step
 
-    `ValueError`, before the first step, for data that do not fit the model or each other, or parameters that are not
-    its own.
+    `ValueError`, before the first step, for data that do not fit the model or each other, parameters that are not
+    its own, a checkpoint of another training.
 
-    The first Ctrl-C ends the training after the batch that is running."""
+    The first Ctrl-C ends the training after the batch that is running. Under `torchrun`, see `joined`, each rank takes
+    its share of every batch, and the numbers are those of one process."""
     x, y, *valid = data
-    if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
-    if len(valid) not in (0, 2):
-        raise ValueError(f'data of {len(data)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
-    strangers = {id(p) for p in opt.params} - {id(p) for p in model.params()}
-    if strangers: raise ValueError(f'{len(strangers)} of the tensors that opt moves are not parameters of the model')
-    if clip is not None and not 0 < clip < math.inf: raise ValueError(f'clip={clip}; wanted a norm above 0')
-    if steps is not None and steps < 1: raise ValueError(f'steps={steps}; wanted 1 batch or more in an epoch')
-    with torch.random.fork_rng(devices=[]): # all that is refused is refused before the first step, on a copy
-        trial, (xb, yb) = copy.deepcopy(model), next(batches(x, y, bs, shuffle=False))
-        trial(xb, yb)
-        trial.backward(input_grad=False)
-        trial.eval()
-        for pair in ((x, y), valid)[:1 + bool(valid)]: _refuse_data(trial, *pair)
-    history, start, done = History(), time.perf_counter(), 0
-    step = compile_step(model, opt, clip) if compiled else partial(_plain_step, model, opt, clip=clip)
+    ranks = Ranks(model) if distributed.is_initialized() and distributed.get_world_size() > 1 else None
+    try: _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoint, resume, ranks)
+    except Exception as e:
+        if ranks: ranks.agree({'what fit says': str(e)}) # one may have other data than the others
+        raise
+    if ranks: ranks.agree({'what fit says': 'nothing'})
     steps = min(steps or len(x), math.ceil(len(x)/bs))
+    facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip) if ranks or checkpoint else {}
+    run, first = _Run(model, opt, generator, facts), speaks()
+    if ranks:
+        ranks.agree(facts | {k: digest(p) for k,p in model.named_params().items()})
+        _set_random(ranks.first(_get_random(generator)), generator) # one stream for all
+    keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
+    if keep: _begin(run, keep, resume, ranks)
+    history, verbose = run.history, verbose and first
+    step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
     with _Stop() as stop:
-        for epoch in range(1, epochs+1):
-            losses, rows, bar = [], [], _bar(steps, verbose)
-            for xb,yb in islice(batches(x, y, bs, True, generator), steps):
-                if schedule: opt.lr = schedule(done/(epochs*steps))
-                if augment: xb = augment(xb)
-                loss, done = step(xb, yb).item(), done + 1
+        while run.epoch <= epochs and not history.interrupted:
+            order, bar = run.draw(len(x)).to(x.device), _bar(steps, run.taken, verbose)
+            while run.taken < steps:
+                rows = order[run.taken*bs:(run.taken + 1)*bs]
+                mine = ranks.rows(len(rows)) if ranks else slice(None)
+                if schedule: opt.lr = schedule(((run.epoch - 1)*steps + run.taken)/(epochs*steps))
+                xb = x.index_select(0, rows if augment else rows[mine])
+                if augment: xb = augment(xb)[mine]
+                yb = y.index_select(0, rows[mine])
+                loss = ranks.gradients(xb, yb, len(rows), stop.asked) if ranks else step(xb, yb).item()
                 if not math.isfinite(loss):
-                    raise FloatingPointError(f'the loss is {loss} at step {done}, in epoch {epoch}, with lr={opt.lr:.3g}; '
-                                             'the parameters are as they were before this step')
-                losses.append(loss)
-                rows.append(len(xb))
+                    raise FloatingPointError(
+                        f'the loss is {loss} at step {len(history.losses) + 1}, batch {run.taken + 1} of epoch {run.epoch}, with '
+                        f'lr={opt.lr:.3g}; {_strange(x, y, rows)}the parameters are as they were before this step')
+                if ranks: _move(opt, clip)
+                history.losses.append(loss)
+                run.taken += 1
                 if bar: bar.update()
-                if stop.asked: break
+                history.interrupted = ranks.stop if ranks else stop.asked
+                if keep and first and run.taken < steps and (history.interrupted or keep.due()): keep.save(len(history.losses), run.state())
+                if history.interrupted: break
             if bar: bar.close()
-            history.losses += losses
-            mean = sum(l*n for l,n in zip(losses, rows))/sum(rows)
-            found = evaluate(model, *valid) if valid else (math.nan, math.nan)
-            history.epochs.append(Epoch(epoch, done, mean, *found, time.perf_counter() - start))
+            counts = [min(bs, len(x) - i*bs) for i in range(run.taken)]
+            mean = sum(l*n for l,n in zip(history.losses[-run.taken:], counts))/sum(counts)
+            found = _evaluate(model, *valid, ranks) if valid else (math.nan, math.nan)
+            history.epochs.append(Epoch(run.epoch, len(history.losses), mean, *found, time.perf_counter() - run.start))
             if verbose: print(history._line(history.epochs[-1]))
-            if stop.asked: history.interrupted = True
-            if stop.asked: break
+            if run.taken == steps:
+                run.epoch, run.taken = run.epoch + 1, 0
+                if keep and first: keep.save(len(history.losses), run.state())
+            if ranks: ranks.agree({k: digest(p) for k,p in model.named_params().items()})
     if verbose and history.interrupted: print('interrupted')
     return history
 
@@ -316,79 +453,17 @@ def classifier(*sizes, # features, hidden units of each layer, and classes: 784,
     layers = [l for n,m in zip(sizes, sizes[1:]) for l in (lin(n, m), Relu())]
     return Model(layers[:-1], CrossEntropy())
 
-# %% ../nbs/07b_command.ipynb #1ec15f83
-import io, os, tempfile
+# %% ../nbs/07c_command.ipynb #1ec15f83
+import io, os
+from functools import wraps
 from pathlib import Path
 from fastcore.script import call_parse
 from . import __version__
+from .checkpoint import Checkpoints, _refuse_unwritable, _safetensors, _write
 from .data import load_mnist, load_mnist_test
+from .ranks import joined, speaks
 
-# %% ../nbs/07b_command.ipynb #02f8cd4c
-def _safetensors():
-    try: import safetensors.torch
-    except ImportError:
-        raise ImportError("safetensors is not installed; pip install 'fastgroundup[train]' brings it") from None
-    return safetensors.torch
-
-def _write(path, data):
-    "Write the bytes `data` to `path` by way of a temporary file beside it; `OSError` in one sentence"
-    _refuse_unwritable(path)
-    path = Path(path).resolve() # a link stays one
-    try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        for old in path.parent.glob(f'.{path.name}.*.part'): # of a save that was killed, an hour ago or more
-            if time.time() - old.stat().st_mtime > 3600: old.unlink(missing_ok=True)
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.part')
-        try:
-            with os.fdopen(fd, 'wb') as f: f.write(data)
-            if mode is None: # as any new file
-                mask = os.umask(0)
-                os.umask(mask)
-                mode = 0o666 & ~mask
-            os.chmod(name, mode)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as e: raise OSError(f'{path} cannot be written: {e.strerror or e}') from None
-
-def _refuse_unwritable(path):
-    "`OSError` where `path` could not be written"
-    path = Path(path).resolve()
-    why = ('there is no such folder' if not path.parent.is_dir() else 'it is a folder' if path.is_dir() else
-           'it is not a file' if path.exists() and not path.is_file() else
-           'no permission' if not os.access(path if path.exists() else path.parent, os.W_OK) else '')
-    if not why and len(os.fsencode(path.name)) > 255: why = 'its name is too long'
-    if why: raise OSError(f'{path} cannot be written: {why}')
-
-def save_params(model:Model, path): # path of the file
-    """Write the parameters of `model` to `path`, a tied one under each of its names, and its buffers
-
-    `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
-    tensors = {k: p.detach().cpu().contiguous().clone() for k,p in (model.named_params() | model.named_buffers()).items()}
-    _write(path, _safetensors().save(tensors))
-
-@torch.no_grad()
-def load_params(model:Model, path): # path of the file
-    """Put the parameters and buffers in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
-
-    `OSError` where it cannot be read, `ImportError` where safetensors is not installed."""
-    lib, params = _safetensors(), model.named_params() | model.named_buffers()
-    try: found = lib.load(Path(path).read_bytes())
-    except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
-    except Exception as e: raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
-    given, wanted = ({k: (tuple(t.shape), t.dtype) for k,t in ts.items()} for ts in (found, params))
-    if given != wanted:
-        first = next(k for k in (*wanted, *given) if given.get(k) != wanted.get(k))
-        words = [f'of shape {shape}, {dtype}' for shape,dtype in (ts.get(first, ('none', '')) for ts in (given, wanted))]
-        raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
-    for k,p in params.items():
-        other = next(n for n,q in params.items() if q is p)
-        if not torch.equal(found[k].view(torch.uint8), found[other].view(torch.uint8)): # bit by bit, as NaN is not NaN
-            raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
-    for k,p in params.items(): p.copy_(found[k])
-
-# %% ../nbs/07b_command.ipynb #616101dd
+# %% ../nbs/07c_command.ipynb #616101dd
 def _has_gpu(device):
     "Whether torch can put a tensor on `device`"
     try: return torch.cuda.is_available() and torch.empty(1, device=device) is not None
@@ -399,12 +474,53 @@ def _wanted_device(device):
     return [(device == 'cpu' or device.split(':')[0] == 'cuda', f'--device {device}; wanted cpu or cuda'),
             (device == 'cpu' or _has_gpu(device), f'--device {device}, but torch finds no such GPU; wanted cpu')]
 
-# %% ../nbs/07b_command.ipynb #700b0b5f
+def _where(device):
+    "What a command runs on, in words"
+    name = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
+    ranks = f', {distributed.get_world_size()} ranks' if distributed.is_initialized() else ''
+    return f'{device} ({name}){ranks}'
+
+def _wanted_keeping(checkpoint, resume, patience, save, load=None):
+    "What they ask of the files and the ranks of a training"
+    return [(checkpoint or not resume, '--resume without --checkpoint; wanted the folder to go on from'),
+            (not (checkpoint and load), f'--checkpoint {checkpoint} and --load {load}; wanted one of them'),
+            (not checkpoint or checkpoint != save, f'--checkpoint {checkpoint} and --save {save}; wanted a folder and a file'),
+            (0 < patience < math.inf, f'--patience {patience}; wanted seconds above 0')]
+
+def _command(f):
+    "`f` as a command: what it raises becomes a line on stderr, of one rank if all say the same, and its exit status"
+    @call_parse
+    @wraps(f)
+    def command(*args, **kwargs):
+        says = speaks()
+        try: return f(*args, **kwargs)
+        except ConnectionError as e: problem, status, says = e, 1, getattr(e, 'speaks', True)
+        except FloatingPointError as e: problem, status = f'{e}; a smaller --lr may help', 1
+        except (OSError, ValueError, ImportError) as e: problem, status = e, 2
+        except RuntimeError as e: problem, status, says = e, 1, True
+        if says: print(f'{f.__name__}: {problem}', file=sys.stderr, flush=True)
+        return status
+    return command
+
+def _last_words(command, model, save, keep, interrupted):
+    "Save the parameters, but those of a training that was cut off never in place of older ones; gives the exit status"
+    path = Path(save) if save else None
+    if interrupted:
+        if path and path.exists(): path = path.with_stem(f'{path.stem}.interrupted')
+        where = [f'{save} is left as it was']*(str(path) != save and bool(path)) + [f'the parameters so far are in {path}']*bool(path)
+        where += [f'--resume goes on from {keep.folder}']*bool(keep)
+        print(f'{command}: interrupted; {", ".join(where) or "nothing was saved"}', file=sys.stderr)
+    try:
+        if path: save_params(model, path)
+    except OSError as e: raise RuntimeError(str(e)) from None
+    return 1 if interrupted or keep and keep.problem else 0
+
+# %% ../nbs/07c_command.ipynb #700b0b5f
 _optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
 _models = {'mlp': ('256', 8, 0, 0., 1.), # what suits each: hidden, epochs, shift, decay, and a share of that rate
            'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)}
 
-@call_parse
+@_command
 def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolutions with batch norm
                        epochs:int=None, # times through the training data; 8, for cnn 7
                        bs:int=128, # rows in a batch
@@ -416,6 +532,9 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
                        seed:int=42, # seed of the weights and of the order
                        compiled:bool=False, # whether to compile the step first, which takes ten seconds or two
                        device:str='cpu', # cpu or cuda
+                       checkpoint:str=None, # folder to keep the state of the training in, after each epoch and each minute
+                       resume:bool=False, # whether to go on from the last state in --checkpoint
+                       patience:float=60., # seconds without an answer until another rank is taken for gone, under torchrun
                        save:str=None, # file to write the parameters to, in the safetensors format
                        plot:str=None, # file to draw the losses to: .svg, .png or .pdf
                       ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
@@ -441,53 +560,42 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
               (0 <= weight_decay < math.inf, f'--weight_decay {weight_decay}; wanted 0 or more'),
               (0 <= shift <= 4, f'--shift {shift}; wanted 0 to 4, the empty edge of a digit'),
               (-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
-              *_wanted_device(device),
+              *_wanted_device(device), *_wanted_keeping(checkpoint, resume, patience, save),
               (not plot or Path(plot).suffix in ('.svg', '.png', '.pdf'),
                f'--plot {plot}; wanted a name that ends in .svg, .png or .pdf')]
-    problem = next((words for ok,words in wanted if not ok), None)
-    try:
-        if save: _safetensors()
-        for path in (save, plot):
-            if path: _refuse_unwritable(path)
-    except (ImportError, OSError) as e: problem = problem or str(e)
-    if problem:
-        print(f'fastgroundup_train: {problem}', file=sys.stderr)
-        return 2
-
-    x, y, x_valid, y_valid, x_test, y_test = (t.to(device) for t in (*load_mnist(), *load_mnist_test()))
-    torch.manual_seed(seed)
-    if model == 'cnn':
-        from .conv import cnn
-        net, drawing = cnn(sizes), f'{" → ".join(map(str, (1, *sizes)))} channels → 10'
-        x, x_valid, x_test = (t.view(-1, 1, 28, 28) for t in (x, x_valid, x_test))
-    else: net, drawing = classifier(784, *sizes, 10), ' → '.join(map(str, (784, *sizes, 10)))
-    net.to(device)
-    def shifted(xb):
-        down, right = torch.randint(-shift, shift+1, (2,)).tolist()
-        return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(xb.shape)
-    where = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
-    print(f'fastgroundup {__version__}, torch {torch.__version__}, {device} ({where}), seed {seed}')
-    print(f'{drawing}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
-    optimizer = name(net.params(), lr=lr, weight_decay=weight_decay)
-    try: history = fit(net, (x, y, x_valid, y_valid), epochs, optimizer, bs, one_cycle(lr),
-                       augment=shifted if shift else None, compiled=compiled)
-    except FloatingPointError as e: problem = f'{e}; a smaller --lr may help'
-    except RuntimeError as e: problem = str(e) # no compiler
-    if problem:
-        print(f'fastgroundup_train: {problem}', file=sys.stderr)
-        return 1
-    right = evaluate(net, x_test, y_test)[1]
-    print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(x_test))} of {len(x_test)} digits wrong')
-    try:
-        if save: save_params(net, save)
+    for ok,words in wanted:
+        if not ok: raise ValueError(words)
+    if save: _safetensors()
+    for path in (save, plot):
+        if path: _refuse_unwritable(path)
+    keep = Checkpoints(checkpoint) if checkpoint else None
+    with joined(device, patience) as device:
+        x, y, x_valid, y_valid, x_test, y_test = (t.to(device) for t in (*load_mnist(), *load_mnist_test()))
+        torch.manual_seed(seed)
+        if model == 'cnn':
+            from fastgroundup.conv import cnn
+            net, drawing = cnn(sizes), f'{" → ".join(map(str, (1, *sizes)))} channels → 10'
+            x, x_valid, x_test = (t.view(-1, 1, 28, 28) for t in (x, x_valid, x_test))
+        else: net, drawing = classifier(784, *sizes, 10), ' → '.join(map(str, (784, *sizes, 10)))
+        net.to(device)
+        def shifted(xb):
+            down, right = torch.randint(-shift, shift+1, (2,)).tolist()
+            return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(xb.shape)
+        if speaks():
+            print(f'fastgroundup {__version__}, torch {torch.__version__}, {_where(device)}, seed {seed}')
+            print(f'{drawing}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
+        history = fit(net, (x, y, x_valid, y_valid), epochs, name(net.params(), lr=lr, weight_decay=weight_decay), bs, one_cycle(lr),
+                      augment=shifted if shift else None, compiled=compiled, checkpoint=keep, resume=resume)
+        if not speaks(): return 0
+        status = _last_words('fastgroundup_train', net, save, keep, history.interrupted)
+        right = evaluate(net, x_test, y_test)[1]
+        print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(x_test))} of {len(x_test)} digits wrong')
         if plot:
             picture = io.BytesIO()
             history.plot().savefig(picture, format=Path(plot).suffix[1:])
-            _write(plot, picture.getvalue())
-    except OSError as e:
-        print(f'fastgroundup_train: {e}', file=sys.stderr)
-        return 1
-    return 1 if history.interrupted else 0
+            try: _write(plot, picture.getvalue())
+            except OSError as e: raise RuntimeError(str(e)) from None
+        return status
 
 # %% ../nbs/08b_compile.ipynb #f7e36ac1
 import copy
@@ -551,20 +659,21 @@ def _kind(t): return t.shape, t.dtype, t.device
 def compile_step(model:Model, # called as model(x, targ)
                  opt, # such as `SGD(model.params(), lr=0.1)`; its `lr` may change from step to step
                  clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
+                 rows:int=None, # rows of the usual batch; None: those of the first
                 ): # function step(x, targ) -> loss, a scalar
     """One step of training, forward, `bwd` and the update, as one compiled program; the numbers are those of the plain loop
 
-    A first batch is compiled for its number of rows, a second for any. Where the loss is not finite, nothing moves. The
+    The usual batch is compiled for its number of rows, one of another for any. Where the loss is not finite, nothing moves. The
     program leaves no gradients. `ValueError` for a model that depends on the values of its tensors, `RuntimeError`
     without a C++ compiler."""
-    programs, rows, modules = {}, {}, [*model.named_modules().values()]
+    programs, usual, modules = {}, {}, [*model.named_modules().values()]
     opt.start()
     @torch.no_grad()
     def step(x, targ):
         n, hyper = len(x), tuple(v for k,v in vars(opt).items() if isinstance(v, (int, float, tuple)) and k != 'lr')
         kind = (x.shape[1:], x.dtype, x.device, targ.shape[1:], targ.dtype, targ.device, hyper, *[m.training for m in modules])
         if not n or len(targ) != n: return _plain_step(model, opt, x, targ, clip) # which says what does not fit
-        key = (kind, n if rows.setdefault(kind, n) == n else None)
+        key = (kind, n if usual.setdefault(kind, rows or n) == n else None)
         if n == 1 and key[1] is None: return _plain_step(model, opt, x, targ, clip) # an axis of one broadcasts
         if key not in programs: programs[key] = _Program(model, opt, clip, x, targ, key[1] is None)
         return programs[key](x, targ, opt.lr)
