@@ -109,22 +109,24 @@ def whole_after(tape:list, # of a model's call
 
 # %% ../nbs/14_ranks.ipynb #3d970b3c
 class _Bucket:
-    "Gradients that travel together: their memory, and the place of each in it, laid out as its parameter is"
-    def __init__(self, params):
-        self.params, self.flat, self.places, at = params, params[0].new_empty(sum(p.numel() for p in params)), [], 0
+    "Gradients that travel together: their memory, the place of each in it, laid out as its parameter is, and room for notes"
+    def __init__(self, params, notes=0):
+        self.params, self.flat, self.places, at = params, params[0].new_zeros(sum(p.numel() for p in params) + notes), [], 0
+        self.notes = self.flat[-notes:] if notes else None
         for p in params:
             own, at = self.flat[at:at+p.numel()], at + p.numel()
             dense = torch.empty_like(p).stride() == p.stride()
             self.places.append(own.as_strided(p.shape, p.stride(), own.storage_offset()) if dense else own.view(p.shape))
 
-def _buckets(params, size):
-    "Neighbours of one dtype and device together, up to `size` bytes and what is begun"
+def _groups(params, size):
+    "Neighbours of one dtype together, up to `size` bytes and what is begun; no last one that is smaller than half of it"
     found, room, kind = [], 0, None
     for p in params:
-        if room <= 0 or (p.dtype, p.device) != kind: found, room, kind = [*found, []], size, (p.dtype, p.device)
+        if room <= 0 or p.dtype != kind: found, room, kind = [*found, []], size, p.dtype
         found[-1].append(p)
         room -= p.numel()*p.element_size()
-    return [_Bucket(ps) for ps in found]
+    if len(found) > 1 and room > size/2 and found[-2][0].dtype == kind: found[-2:] = [found[-2] + found[-1]]
+    return found
 
 def _gone(rank, size, waited):
     "The `ConnectionError` for a message that failed after `waited` seconds; `speaks`: whether this is the first rank that is left"
@@ -132,14 +134,13 @@ def _gone(rank, size, waited):
     try:
         store = distributed.distributed_c10d._get_default_store()
         store.set(f'left/{rank}', b'')
-        for r in range(size):
-            try: store.wait([f'left/{r}'], timedelta(seconds=max(0.01, until - time.monotonic())))
-            except distributed.DistStoreError: continue
-            left.append(r)
+        while len(left) < size and time.monotonic() < until:
+            time.sleep(0.05)
+            left = [r for r in range(size) if store.check([f'left/{r}'])]
     except RuntimeError: pass # the one that is gone kept the store
     lost = ', '.join(str(r) for r in range(size) if r not in left) or 'of others'
-    e = ConnectionError(f'no answer from rank {lost} after {waited:.0f} s: it ended, or hangs; '
-                        'wanted all ranks until the end of the training')
+    words = f'rank {lost} ended' if waited < 1 else f'no answer from rank {lost} for {waited:.0f} s'
+    e = ConnectionError(f'{words}; wanted all {size} ranks until the end')
     e.speaks = rank == min(left)
     return e
 
@@ -154,10 +155,10 @@ class Ranks:
     Wants an initialised process group, such as `joined` makes. `ValueError` for a layer that needs the whole batch and
     does not ask `over_ranks`. Each method is called by all ranks; `ConnectionError` in all where one is gone or hangs."""
     def __init__(self, model:Module, # the same in each rank
-                 bucket:int=None, # bytes that travel together; None: an eighth of the parameters, 25 MB at most
+                 bucket:int=None, # bytes that travel together; None: an eighth of the parameters, 256 kB to 25 MB
                 ):
         self.model, self.params, self.rank, self.size = model, model.params(), distributed.get_rank(), distributed.get_world_size()
-        self.bucket = bucket or min(25*10**6, sum(p.numel()*p.element_size() for p in self.params)//8 + 1)
+        self.bucket = bucket or max(256_000, min(25*10**6, sum(p.numel()*p.element_size() for p in self.params)//8))
         self.places, self.buckets, self.stop = {}, [], False
         for m in model.named_modules().values():
             if m.whole_batch not in (False, 'over_ranks'):
@@ -202,7 +203,9 @@ class Ranks:
         number = {id(p): i for i,p in enumerate(self.params)}
         order = [number[id(p)] for c in reversed(self.model.tape) for p in whole.get(id(c.out), ())]
         order = self.first(order + [i for i in number.values() if i not in order])
-        self.buckets = _buckets([self.params[i] for i in order], self.bucket)
+        groups = _groups([self.params[i] for i in order], self.bucket)
+        notes = [0]*(len(groups) - 1) + [2 + len(order)] # with the last: the loss, who asks to stop, who had gradients
+        self.buckets = [*map(_Bucket, groups, notes)]
         self.places = {id(p): (b, place) for b in self.buckets for p,place in zip(b.params, b.places)}
 
     def gradients(self, x:Tensor, # (rows, ...): of the batch, those that `rows` gives
@@ -222,7 +225,12 @@ class Ranks:
             given.add(id(p))
             missing[id(bucket)] -= 1
             while len(sent) < len(self.buckets) and not missing[id(self.buckets[len(sent)])]: # in one order in all ranks
-                sent.append(self.sum(self.buckets[len(sent)].flat, wait=False))
+                bucket = self.buckets[len(sent)]
+                if bucket.notes is not None:
+                    part = (loss.g*loss).item() if count else 0.
+                    some = [q.g is not None for q in self.params]
+                    bucket.notes.copy_(torch.tensor([part, asked, *some], dtype=bucket.notes.dtype))
+                sent.append(self.sum(bucket.flat, wait=False))
         def watcher(way, layer, f, *args):
             f(*args)
             for p in whole.get(id(args[0]), ()): send(p)
@@ -232,17 +240,14 @@ class Ranks:
             whole = whole_after(self.model.tape, self.params)
             if not self.buckets: self._plan(whole)
             missing.update({id(b): len(b.params) for b in self.buckets})
-            with watching(watcher): part = part_backward(self.model, loss, count/n, input_grad=False)
+            with watching(watcher): part_backward(self.model, loss, count/n, input_grad=False)
         finally: _work.ranks = None
-        some = [p.g is not None for p in self.params]
         for p in self.params:
             if id(p) not in given: send(p) # one that this pass had no use for
-        last = torch.tensor([part.item() if count else 0., asked, *some], dtype=torch.float64, device=loss.device)
-        self.sum(last)
         with self._together():
             for work in sent: work.wait()
-        total, stop, *some = last.tolist()
-        for p,ranks in zip(self.params, some): p.g = self.places[id(p)][1] if ranks else None
+        total, stop, *had = self.buckets[-1].notes.tolist()
+        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None
         self.stop = stop > 0
         return total
 

@@ -215,12 +215,12 @@ def _sums(model, x, y, first=0, ranks=1):
 
 # %% ../nbs/07_train.ipynb #a812c45e
 class _Stop:
-    "While it is entered, a first Ctrl-C or SIGTERM sets `asked`; a second Ctrl-C interrupts as usual"
+    "While it is entered, a Ctrl-C or SIGTERM sets `asked`; a Ctrl-C a second later or more interrupts as usual"
     def __enter__(self):
-        self.asked, self.old, self.ended = False, {}, False
-        def ask(signum, frame):
-            self.asked, self.ended = True, self.ended or signum == signal.SIGTERM
-            if signum == signal.SIGINT: signal.signal(signum, self.old[signum])
+        self.asked, self.old, self.ended = None, {}, False
+        def ask(signum, frame): # torchrun sends the Ctrl-C of a terminal once more
+            if self.asked and signum == signal.SIGINT and time.monotonic() - self.asked > 1: self.old[signum](signum, frame)
+            self.asked, self.ended = self.asked or time.monotonic(), self.ended or signum == signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
             self.old = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
             for s in self.old: signal.signal(s, ask)
@@ -416,7 +416,7 @@ def fit(model:Model,
                 xb = x.index_select(0, rows if augment else rows[mine])
                 if augment: xb = augment(xb)[mine]
                 yb = y.index_select(0, rows[mine])
-                loss = ranks.gradients(xb, yb, len(rows), stop.asked) if ranks else step(xb, yb).item()
+                loss = ranks.gradients(xb, yb, len(rows), bool(stop.asked)) if ranks else step(xb, yb).item()
                 if not math.isfinite(loss):
                     raise FloatingPointError(
                         f'the loss is {loss} at step {len(history.losses) + 1}, batch {run.taken + 1} of epoch {run.epoch}, with '
@@ -425,7 +425,7 @@ def fit(model:Model,
                 history.losses.append(loss)
                 run.taken += 1
                 if bar: bar.update()
-                history.interrupted = ranks.stop if ranks else stop.asked
+                history.interrupted = ranks.stop if ranks else bool(stop.asked)
                 if keep and first and run.taken < steps and (history.interrupted or keep.due()): keep.save(len(history.losses), run.state())
                 if history.interrupted: break
             if bar: bar.close()
@@ -504,15 +504,17 @@ def _command(f):
 
 def _last_words(command, model, save, keep, interrupted):
     "Save the parameters, but those of a training that was cut off never in place of older ones; gives the exit status"
-    path = Path(save) if save else None
-    if interrupted:
-        if path and path.exists(): path = path.with_stem(f'{path.stem}.interrupted')
-        where = [f'{save} is left as it was']*(str(path) != save and bool(path)) + [f'the parameters so far are in {path}']*bool(path)
-        where += [f'--resume goes on from {keep.folder}']*bool(keep)
-        print(f'{command}: interrupted; {", ".join(where) or "nothing was saved"}', file=sys.stderr)
+    path, what = Path(save) if save else None, []
+    if interrupted and path and path.exists():
+        path = path.with_stem(f'{path.stem}.interrupted')
+        what.append(f'{save} is left as it was')
     try:
         if path: save_params(model, path)
     except OSError as e: raise RuntimeError(str(e)) from None
+    if interrupted:
+        if path: what.append(f'the parameters so far are in {path}')
+        if keep: what.append(f'--resume goes on from {keep.folder}')
+        print(f'{command}: interrupted; {", ".join(what) or "nothing was saved"}', file=sys.stderr)
     return 1 if interrupted or keep and keep.problem else 0
 
 # %% ../nbs/07c_command.ipynb #700b0b5f
