@@ -7,7 +7,7 @@ __all__ = ['chunks', 'read_idx', 'show_images', 'Mnist', 'load_mnist', 'load_mni
            'normalize', 'download']
 
 # %% ../nbs/00_data.ipynb #2e1d035f
-import gzip, hashlib, math, os, pickle, re, sys, tempfile, zlib
+import gzip, hashlib, io, math, os, pickle, re, sys, tempfile, zlib
 from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
@@ -27,25 +27,40 @@ def chunks(x, # anything with a length and slices: list, bytes, Tensor
     return (x[i:i+sz] for i in range(0, len(x), sz))
 
 # %% ../nbs/00_data.ipynb #fa2eb4f4
+def _most(path):
+    "How many bytes the file at `path` may hold: as many as it has; packed a hundred times that, or 16 MB"
+    with open(path, 'rb') as f: packed = f.read(2) == b'\x1f\x8b'
+    size = path.stat().st_size
+    return max(1 << 24, 100*size) if packed else size
+
 def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
             ) -> Tensor: # uint8, of the shape that the header gives
     "Read one IDX file; `ValueError` where it is damaged or something else, `FileNotFoundError` where there is none"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted an IDX file, gzipped or not')
-    data = path.read_bytes()
-    if data[:2] == b'\x1f\x8b':
-        try: data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as e:
-            raise ValueError(f'{path}: damaged gzip data ({e}); wanted the whole file') from None
-    if len(data) < 4 or data[:3] != b'\0\0\x08':
-        raise ValueError(f'{path}: begins with the bytes {data[:4].hex(" ") or "(none)"}; '
-                         'wanted 00 00 08, an IDX file of unsigned bytes')
-    start = 4 + 4*data[3]
-    shape = [int.from_bytes(c, 'big') for c in chunks(data[4:start], 4)]
-    size = start + math.prod(shape)
-    if len(data) < start: raise ValueError(f'{path}: {len(data)} bytes; wanted a header of {start}, for {data[3]} axes')
-    if len(data) != size: raise ValueError(f'{path}: {len(data)} bytes; wanted {size}, for the shape {shape} it gives')
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8)[start:].view(shape)
+    with open(path, 'rb') as f: packed = f.read(2) == b'\x1f\x8b'
+    try:
+        with (gzip.open if packed else open)(path, 'rb') as f:
+            data = f.read(4)
+            if len(data) < 4 or data[:3] != b'\0\0\x08':
+                raise ValueError(f'{path}: begins with the bytes {data[:4].hex(" ") or "(none)"}; '
+                                 'wanted 00 00 08, an IDX file of unsigned bytes')
+            start = 4 + 4*data[3]
+            data += f.read(start - 4)
+            if len(data) < start:
+                raise ValueError(f'{path}: {len(data)} bytes; wanted a header of {start}, for {data[3]} axes')
+            shape = [int.from_bytes(c, 'big') for c in chunks(data[4:], 4)]
+            size = start + math.prod(shape)
+            if size > _most(path): # said before memory is taken
+                raise ValueError(f'{path}: {path.stat().st_size} bytes; wanted {size}, for the shape {shape} it gives')
+            data = bytearray(data + f.read(size - start + 1))
+    except (OSError, EOFError, zlib.error) as e:
+        if not packed: raise
+        raise ValueError(f'{path}: damaged gzip data ({e}); wanted the whole file') from None
+    if len(data) != size:
+        much = f'more than {size}' if len(data) > size else len(data)
+        raise ValueError(f'{path}: {much} bytes; wanted {size}, for the shape {shape} it gives')
+    return torch.frombuffer(data, dtype=torch.uint8)[start:].view(shape)
 
 # %% ../nbs/00_data.ipynb #f5f11069
 def show_images(images:Tensor, # (n, h, w) or (n, h*h) pixels
@@ -107,7 +122,9 @@ def _read_pickle(path):
     "The lesson's pickle: train, valid and test, each a pair of images `(n, 784)` and labels `(n,)`"
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted a gzipped pickle')
     try:
-        with gzip.open(path) as f: parts = _ArraysOnly(f, encoding='latin1').load()
+        with gzip.open(path) as f: data = f.read(_most(path) + 1)
+        if len(data) > _most(path): raise ValueError(f'more than {_most(path)} bytes in {path.stat().st_size}')
+        parts = _ArraysOnly(io.BytesIO(data), encoding='latin1').load()
         train, valid, test = ([a.tensor() for a in pair] for pair in parts)
         for x,y in (train, valid, test):
             if x.ndim != 2 or y.shape != x.shape[:1] or not x.is_floating_point() or y.is_floating_point():

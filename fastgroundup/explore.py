@@ -12,6 +12,7 @@ from html import escape
 from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 from urllib.request import urlopen
 from ._modidx import d as _index
 
@@ -68,6 +69,7 @@ class Section(NamedTuple):
     heading:str # '' for what stands before the first
     link:str
     text:str
+    marked:bool=False # whether the text is Markdown, as that of a notebook is
 
 site = (_index['settings']['doc_host'] + _index['settings']['doc_baseurl']).rstrip('/') # of the published chapters
 _notebooks = Path(__file__).parent.parent/'nbs' if '__file__' in globals() else Path('.').resolve()
@@ -87,7 +89,7 @@ def _read(path, site):
             heading = head.lstrip('#').replace('`', '').strip()
             if head.startswith('# '): title, heading = heading, ''
             anchor = re.sub(r'[^\w\- ]', '', heading.lower()).strip().replace(' ', '-').lstrip('0123456789-')
-            if head: found.append(Section(title, heading, f'{site}/{page}.html' + f'#{anchor}'*bool(heading), ''))
+            if head: found.append(Section(title, heading, f'{site}/{page}.html' + f'#{anchor}'*bool(heading), '', True))
             if found: add(text)
     return found
 
@@ -106,12 +108,18 @@ def _sections(address):
     return _published((address or site).rstrip('/'))
 
 # %% ../nbs/06c_explore.ipynb #2406d9a7
+def _plain(text):
+    "`text` for a page of Markdown, where it is to be read as it is"
+    return re.sub(r'[\\`*_{}\[\]#+!|<>~&]', lambda m: f'&#{ord(m[0])};', text)
+
+def _link(words, address): return f"[{_plain(words)}]({quote(address, safe='/:#?=&%~+,;@')})"
+
 class Outline(list):
     "A list of sections that shows as an outline"
     def __repr__(self):
         return '\n'.join(f'    {s.heading}' if s.heading else f'{s.title}  {s.link}' for s in self)
     def _repr_markdown_(self):
-        return '\n'.join(f'    - [{s.heading}]({s.link})' if s.heading else f'- [{s.title}]({s.link})' for s in self)
+        return '\n'.join(f'    - {_link(s.heading, s.link)}' if s.heading else f'- {_link(s.title, s.link)}' for s in self)
 
 # %% ../nbs/06c_explore.ipynb #9e5e4117
 def list_nbs(name:str='', # a part of the titles or the addresses of the chapters to list; '': all of them
@@ -124,13 +132,15 @@ def list_nbs(name:str='', # a part of the titles or the addresses of the chapter
 # %% ../nbs/06c_explore.ipynb #ab0050b2
 class Matches(list):
     "A list of sections, the best first, that shows the text of the best and the headings of the others"
-    def __repr__(self): return self._show('{0.title}: {0.heading}\n{0.link}', 'also: {0.title}: {0.heading}  {0.link}')
+    def __repr__(self):
+        return self._show(lambda s: f'{s.title}: {s.heading}\n{s.link}', lambda s: f'also: {s.title}: {s.heading}  {s.link}', str)
     def _repr_markdown_(self):
-        return self._show('**[{0.title}: {0.heading}]({0.link})**', '- also [{0.title}: {0.heading}]({0.link})')
-    def _show(self, best, other):
+        def link(s): return _link(f'{s.title}: {s.heading}', s.link)
+        return self._show(lambda s: f'**{link(s)}**', lambda s: f'- also {link(s)}', str if self and self[0].marked else _plain)
+    def _show(self, best, other, text):
         if not self: return 'no section has all of these words'
         more = [f'and {len(self)-8} more']*(len(self) > 8)
-        return '\n'.join([best.format(self[0]), '', self[0].text, '', *(other.format(s) for s in self[1:8]), *more])
+        return '\n'.join([best(self[0]), '', text(self[0].text), '', *(other(s) for s in self[1:8]), *more])
 
 # %% ../nbs/06c_explore.ipynb #81733c39
 def search_nbs(words:str, # to be found, all of them, in any order and anywhere in a section

@@ -24,6 +24,12 @@ class Claim(NamedTuple):
     missing:str # what is missing where it is not shown
     formula:str # what the code wrote, in LaTeX; '' where it was not read
 
+def _plain(text):
+    "`text` for a page of Markdown, where it is to be read as it is"
+    return re.sub(r'[\\`*<>|~&]|(?<=\])\(|\b_|_\b', lambda m: f'&#{ord(m[0])};', text)
+
+def _code(name): return f'`{name}.g`' if re.fullmatch(r'[\w.\[\]]+', name) else f'<code>{_plain(name)}.g</code>'
+
 class Proof:
     """What `prove` found: `ok`, `rows` (one a tensor), `sizes`, `conditions`, `problems`
 
@@ -63,17 +69,18 @@ class Proof:
     def _repr_markdown_(self):
         def shape(r): return '$' + ' \\times '.join(_tex(a) for a in r.axes) + '$' if r.axes else ''
         read = any(r.formula for r in self.rows)
-        lines = [f'**{self._summary()}.**', '', '| gradient | size | verdict |' + ' as the code wrote it |'*read,
+        lines = [f'**{_plain(self._summary())}.**', '', '| gradient | size | verdict |' + ' as the code wrote it |'*read,
                  '|---|---|---|' + '---|'*read]
         for r in self.rows:
             formula = f' ${r.formula}$ |' if 0 < len(r.formula) < 260 else ' |'*read
-            lines.append(f'| `{r.name}.g` | {shape(r)} | {r.verdict} |{formula}')
-        found = [f'- `{r.name}.g`: {r.counterexample or r.missing}' for r in self.rows if r.counterexample or r.missing]
+            lines.append(f'| {_code(r.name)} | {shape(r)} | {r.verdict} |{formula}')
+        found = [f'- {_code(r.name)}: {_plain(r.counterexample or r.missing)}' for r in self.rows if r.counterexample or r.missing]
         where = [f'$g$ is `out.g`' + ''.join(f', ${k} = {v}$' for k,v in self.meant if len(v) < 200)]
         if not read: where = []
-        return '\n'.join([*lines, '', *where, '', *found, '', *(f'- {n}' for n in self._notes())])
+        return '\n'.join([*lines, '', *where, '', *found, '', *(f'- {_plain(n)}' for n in self._notes())])
 
 def _tex(size): return re.sub(r'([a-z])_(\w+)', r'\1_{\2}', size).replace('*', ' ')
+def _tex_name(name): return r'\text{%s}' % re.sub(r'[^\w.\[\] ]', '?', name).replace('_', r'\_')
 
 # %% ../nbs/05_prove.ipynb #159b863f
 def _letters(path, shape):
@@ -90,7 +97,7 @@ def _formulas(x, proof):
     own = path.out.e.monomial()
     a = own[1][0][0] if own and len(own[1]) == 1 else ()
     if a[:1] == ('entry',) and a[1] in meant: called[a[1]] = r'\text{out}'
-    for k in x.step.named: called.setdefault(k, k if len(k) == 1 else r'\text{%s}' % k.replace('_', r'\_'))
+    for k in x.step.named: called.setdefault(k, k if len(k) == 1 else _tex_name(k))
     written, todo = {k: e for k,(at,d,e) in path.rows.items() if e is not None}, []
     def names_in(e):
         own = {a[1] for a in e.atoms() if a[0] == 'entry'}
@@ -98,7 +105,7 @@ def _formulas(x, proof):
     found = sorted(set().union(*map(names_in, written.values()), set()))
     for name in found: # and what these are made of
         if name in called: continue
-        called[name] = next(greek, r'\text{%s}' % name.replace('_', r'\_'))
+        called[name] = next(greek, _tex_name(name))
         if name in meant:
             todo.append(name)
             found += sorted(names_in(meant[name][1]))
