@@ -28,7 +28,7 @@ def part_backward(model:Module, # that was called on a part of a batch
     if how not in ('mean', 'sum'):
         raise ValueError(f"a loss whose reduction is {how!r}; "
                          "wanted 'mean' or 'sum', over rows")
-    loss.g = torch.full_like(loss, share if how == 'mean' else float(share > 0))
+    loss.g = torch.full_like(loss, share if how == 'mean' else 1.)
     model.backward(fresh, input_grad)
     return loss.g*loss
 
@@ -220,7 +220,7 @@ class Ranks:
         sent, given, missing = [], set(), {}
         def send(p):
             bucket, place = self.places[id(p)]
-            if p.g is None: place.zero_()
+            if p.g is None or not count: place.zero_()
             else: place.copy_(p.g)
             given.add(id(p))
             missing[id(bucket)] -= 1
