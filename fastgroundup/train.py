@@ -399,7 +399,7 @@ def fit(model:Model,
     facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip) if ranks or checkpoint else {}
     run, first = _Run(model, opt, generator, facts), speaks()
     if ranks:
-        ranks.agree(facts | {k: digest(p) for k,p in model.named_params().items()})
+        ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
         _set_random(ranks.first(_get_random(generator)), generator) # one stream for all
     keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
     if keep: _begin(run, keep, resume, ranks)
