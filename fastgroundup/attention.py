@@ -9,7 +9,7 @@ __all__ = ['Softmax', 'Embedding', 'Position', 'Gelu', 'Silu', 'Attention', 'Blo
 import math
 import torch
 from .backward import add_grad
-from .layers import Lin, Residual
+from .layers import Lin, Residual, _read_on_gpu
 from .norm import LayerNorm
 from .tape import Module
 
@@ -28,7 +28,7 @@ class Embedding(Module):
     def forward(self, idx):
         if idx.is_floating_point():
             raise ValueError(f'Embedding: indices of {idx.dtype}; wanted integers')
-        if idx.is_cuda: self.refuse(idx) # on a GPU a wrong index would end the process
+        if _read_on_gpu(idx): self.refuse(idx)
         try: return torch.nn.functional.embedding(idx, self.w)
         except IndexError: self.refuse(idx); raise
 

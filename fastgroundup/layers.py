@@ -180,6 +180,11 @@ test_like.__test__ = False # pytest would take it for a test
 # %% ../nbs/07_train.ipynb #28245534
 from torch.nn.functional import nll_loss
 
+# %% ../nbs/07_train.ipynb #1b4ef832
+def _read_on_gpu(t):
+    "Whether `t` is on a GPU, where a wrong index ends the process, and its values are there: no pass is recorded or captured"
+    return t.is_cuda and type(t) is Tensor and not torch.cuda.is_current_stream_capturing()
+
 # %% ../nbs/07_train.ipynb #aba371a9
 class CrossEntropy(Module):
     "Mean cross-entropy, a scalar: x `(..., c)` scores, targ `(...)` int64 labels from 0 to c-1"
@@ -190,7 +195,7 @@ class CrossEntropy(Module):
             raise ValueError(f'scores of shape {tuple(x.shape)} and labels of shape {tuple(targ.shape)}, {targ.dtype}; '
                              'wanted (..., c) and (...), torch.int64, of one row at least')
         if not x.is_floating_point(): raise ValueError(f'scores of dtype {x.dtype}; wanted floating point')
-        if x.is_cuda: _in_range(targ, c) # on a GPU a wrong label would end the process
+        if _read_on_gpu(targ): _in_range(targ, c)
         log_p = (x if x.ndim == 2 else x.flatten(0, -2)).log_softmax(1)
         try: out = nll_loss(log_p, labels, ignore_index=-2**63)
         except IndexError: _in_range(targ, c)

@@ -220,7 +220,7 @@ class Ranks:
         sent, given, missing = [], set(), {}
         def send(p):
             bucket, place = self.places[id(p)]
-            if p.g is None or not count: place.zero_()
+            if getattr(p, 'g', None) is None or not count: place.zero_()
             else: place.copy_(p.g)
             given.add(id(p))
             missing[id(bucket)] -= 1
@@ -228,7 +228,7 @@ class Ranks:
                 bucket = self.buckets[len(sent)]
                 if bucket.notes is not None:
                     part = (loss.g*loss).item() if count else 0.
-                    some = [q.g is not None for q in self.params]
+                    some = [getattr(q, 'g', None) is not None for q in self.params]
                     bucket.notes.copy_(torch.tensor([part, asked, *some], dtype=bucket.notes.dtype))
                 sent.append(self.sum(bucket.flat, wait=False))
         def watcher(way, layer, f, *args):
