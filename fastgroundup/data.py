@@ -56,7 +56,7 @@ def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
             data = bytearray(data + f.read(size - start + 1))
     except (OSError, EOFError, zlib.error) as e:
         if not packed: raise
-        raise ValueError(f'{path}: damaged gzip data ({e}); wanted the whole file') from None
+        raise ValueError(f'{path}: damaged gzip data ({str(e).split(" 0x")[0]}); wanted the whole file') from None
     if len(data) != size:
         much = f'more than {size}' if len(data) > size else len(data)
         raise ValueError(f'{path}: {much} bytes; wanted {size}, for the shape {shape} it gives')

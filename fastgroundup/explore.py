@@ -110,7 +110,7 @@ def _sections(address):
 # %% ../nbs/06c_explore.ipynb #2406d9a7
 def _plain(text):
     "`text` for a page of Markdown, where it is to be read as it is"
-    return re.sub(r'[\\`*_{}\[\]#+!|<>~&]', lambda m: f'&#{ord(m[0])};', text)
+    return re.sub(r'[\\`*\[\]|<>~&]|\b_|_\b', lambda m: f'&#{ord(m[0])};', text)
 
 def _link(words, address): return f"[{_plain(words)}]({quote(address, safe='/:#?=&%~+,;@')})"
 

@@ -378,7 +378,7 @@ def fit(model:Model,
         compiled:bool=False, # whether to take the steps by compile_step
         steps:int=None, # batches in an epoch; None: as many as there are rows for
         clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
-        checkpoint=None, # a folder, or Checkpoints: where to keep the state after each epoch and each minute
+        checkpoint:str=None, # a folder, or Checkpoints: where to keep the state after each epoch and each minute
         resume:bool=False, # whether to go on from the last state in `checkpoint`
        ) -> History:
     """Train `model` on `data`; `FloatingPointError` at the first loss that is not finite, before its step

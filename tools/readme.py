@@ -14,7 +14,9 @@ def markdown(nb):
         if cell.cell_type == 'raw':
             about = yaml.safe_load(cell.source.strip().strip('-'))
             parts.append(f"# {about['title']}\n\n> {about['description']}")
-        elif cell.cell_type == 'markdown': parts.append(re.sub(r'\]\(([\w/]+\.ipynb)\)', r'](nbs/\1)', cell.source.strip()))
+        elif cell.cell_type == 'markdown':
+            plain = re.sub(r'(\]\([^)]*\))\{\.\w+\}', r'\1', cell.source.strip()) # a class of a link is for the site
+            parts.append(re.sub(r'\]\(([\w/]+\.ipynb)\)', r'](nbs/\1)', plain))
         else:
             options = dict(re.findall(r'^#\|\s*([\w-]+):\s*(.*)$', cell.source, flags=re.M))
             code = re.sub(r'^#\|.*\n', '', cell.source, flags=re.M).strip()
