@@ -142,16 +142,18 @@ def in_package():
 
 def in_navigation():
     "Which pages the navigation in _quarto.yml leaves out, or has without there being any"
-    def pages(items):
+    def hrefs(items):
         for item in items:
             if isinstance(item, str): yield item
-            elif 'contents' in item: yield from pages(item['contents'])
+            elif 'contents' in item: yield from hrefs(item['contents'])
             else: yield item['href']
     try: described = yaml.safe_load((nbs/'_quarto.yml').read_text(encoding='utf-8'))
     except yaml.YAMLError as e: return [f'nbs/_quarto.yml: {e}']
-    listed = list(pages(described['website']['sidebar']['contents']))
-    there = [p.relative_to(nbs).as_posix() for p in notebooks()]
-    return ([f'nbs/{p}: not in the sidebar of nbs/_quarto.yml' for p in there if p not in listed] +
+    listed = list(hrefs(described['website']['sidebar']['contents']))
+    there, pages = [p.relative_to(nbs).as_posix() for p in notebooks()], {}
+    for p in there: pages.setdefault(re.sub(r'(^|/)\d+[a-z]?_', r'\1', p), []).append(p) # nbdev takes the number away
+    return ([f'nbs/{ps[1]}: its page has the name of that of nbs/{ps[0]}' for ps in pages.values() if len(ps) > 1] +
+            [f'nbs/{p}: not in the sidebar of nbs/_quarto.yml' for p in there if p not in listed] +
             [f'nbs/_quarto.yml: {p} in the sidebar is no notebook' for p in listed if p not in there])
 
 def problems():
