@@ -11,7 +11,7 @@ from html import escape
 from typing import NamedTuple
 import torch
 from .backward import add_grad
-from .gradcheck import check_grads
+from .gradcheck import _looks, check_grads
 from .prove import prove
 from .tape import Module
 
@@ -319,8 +319,8 @@ class Mark(NamedTuple):
     seen:object=None # the check, or the proof, that says so
     def __repr__(self): return self.words
     def _repr_html_(self):
-        colour, sign = ('#0a7d33', '✓') if self.right else ('#c0392b', '✗')
-        return f'<p style="color:{colour}">{sign} {escape(self.words)}</p>'.replace('\n', '<br>')
+        verdict = 'right' if self.right else 'WRONG'
+        return f'<p><span style="{_looks[verdict]}">{verdict}</span> {escape(self.words)}</p>'.replace('\n', '<br>')
 
 def _named(name):
     if name not in exercises: raise ValueError(f'{name!r}; wanted one of {", ".join(exercises)}')
