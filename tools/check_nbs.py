@@ -39,6 +39,10 @@ def in_code(cell):
         if name in directives: continue
         near = difflib.get_close_matches(name, directives, 1)
         yield f'unknown directive {name}' + (f'; is it {near[0]}?' if near else '; check_nbs.py lists those that are known')
+    for name in ('fig-cap', 'fig-alt', 'code-summary'): # as Quarto reads them
+        try: read = yaml.safe_load(f'{name}: {options.get(name, "none")}')[name]
+        except yaml.YAMLError: read = None
+        if not isinstance(read, str): yield f'{name} is no text in YAML; wanted quotes around it'
     for line in lines[top:]:
         if re.match(r'#\s*\|\s*\w', line): yield f'{line.strip()} below the first line of code is not read; wanted at the top'
     try:

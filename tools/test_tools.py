@@ -59,6 +59,7 @@ def test_nothing_is_wrong(scratch):
     (cell('markdown', 'See [there](01_foward.ipynb).'), 'the link 01_foward.ipynb leads nowhere'),
     (cell('code', '#| fig-cap: A drawing\nf()', picture), 'a figure without fig-alt'),
     (cell('code', '#| fig-alt: A drawing\nf()', picture), 'a figure without fig-cap'),
+    (cell('code', '#| fig-cap: Two: a and b\n#| fig-alt: A drawing\nf()', picture), 'fig-cap is no text in YAML; wanted quotes'),
     (cell('code', 'f()', printed), 'it prints a time (12.5 ms)'),
     (cell('code', '#| export\ndef unseen(x): return x'), 'not what fastgroundup/forward.py holds; nbdev_export writes it'),
 ])
