@@ -436,6 +436,7 @@ def fit(model:Model,
             if verbose: print(history._line(history.epochs[-1]))
             if run.taken == steps:
                 run.epoch, run.taken = run.epoch + 1, 0
+                if run.epoch > epochs: history.interrupted = False # it came too late
                 if keep and first: keep.save(len(history.losses), run.state())
             if ranks: ranks.agree({k: digest(p) for k,p in model.named_params().items()})
     if verbose and history.interrupted: print('interrupted')
