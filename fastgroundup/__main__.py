@@ -47,18 +47,21 @@ def _parser(command, function):
     parser.format_help, parser.error = helped, refuse
     return parser
 
-def _run(command, *argv) -> int: # exit status
-    "Run a command on `argv`; without any, on the arguments of this process"
+def _run(command, argv=None) -> int: # exit status
+    "Run a command on `argv`; None: on the arguments of this process"
     for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, _end)
     function = getattr(import_module(f'fastgroundup.{_commands[command][0]}'), f'fastgroundup_{command}')
-    options = vars(_parser(command, function).parse_args([*map(_spelled, argv or sys.argv[1:])]))
+    options = vars(_parser(command, function).parse_args([*map(_spelled, sys.argv[1:] if argv is None else argv)]))
     del options['pdb'], options['xtra']
     told = []
     def tell(signum, frame):
         told.append(signum)
         raise KeyboardInterrupt
     for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, tell)
-    try: return function.__wrapped__(**options)
+    try:
+        status = function.__wrapped__(**options)
+        sys.stdout.flush()
+        return status
     except BrokenPipeError: # as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
@@ -73,7 +76,7 @@ def _run(command, *argv) -> int: # exit status
 _check, _train, _gpt, _bench = (partial(_run, k) for k in _commands)
 
 def _main(command='', *rest):
-    if command in _commands: return _run(command, *rest)
+    if command in _commands: return _run(command, rest)
     if command in ('-h', '--help', '--version'): return print(_help if command != '--version' else f'fastgroundup {__version__}')
     print(f'python -m fastgroundup {command}; wanted one of {", ".join(_commands)}, -h or --version', file=sys.stderr)
     return 2

@@ -75,7 +75,7 @@ def load_params(model:Model, path): # path of the file
         raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
     for k,p in params.items():
         other = next(n for n,q in params.items() if q is p)
-        if not torch.equal(found[k].view(torch.uint8), found[other].view(torch.uint8)): # bit by bit, as NaN is not NaN
+        if not torch.equal(found[k].reshape(-1).view(torch.uint8), found[other].reshape(-1).view(torch.uint8)): # bit by bit, as NaN is not NaN
             raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
     for k,p in params.items(): p.copy_(found[k])
 
@@ -100,7 +100,7 @@ def _unpacked(value, tensors):
     t, strides = tensors[value['tensor']], tuple(value['strides'])
     if t.stride() != strides and t.numel(): # as it lay in memory, so that sums come in the same order
         t = torch.empty_strided(t.shape, strides, dtype=t.dtype).copy_(t)
-    return t.cuda() if value['cuda'] else t
+    return t.cuda() if value['cuda'] and torch.cuda.is_available() else t
 
 def _synced(path, data):
     with open(path, 'wb') as f:
@@ -174,9 +174,12 @@ class Checkpoints:
         found = self.found()
         if not found: raise OSError(f'{self.folder} holds no checkpoint to go on from; wanted one, or a start without resume')
         for path in reversed(found):
-            try: return self._read(path)
+            try: state = self._read(path)
             except (ValueError, KeyError, TypeError, OSError) as e:
                 print(f'{path} is damaged ({" ".join(str(e).split())[:80]})' + '; the one before it is used'*(path != found[0]), file=sys.stderr)
+                continue
+            for later in found[found.index(path)+1:]: os.rename(later, self.folder/f'.{later.name}.part') # its step comes again
+            return state
         raise ValueError(f'{self.folder} holds no whole checkpoint; wanted one, or a start without resume')
 
     def _read(self, path):

@@ -232,8 +232,10 @@ class Ranks:
                     bucket.notes.copy_(torch.tensor([part, asked, *some], dtype=bucket.notes.dtype))
                 sent.append(self.sum(bucket.flat, wait=False))
         def watcher(way, layer, f, *args):
-            f(*args)
-            for p in whole.get(id(args[0]), ()): send(p)
+            result = f(*args)
+            if way == 'bwd':
+                for p in whole.get(id(args[0]), ()): send(p)
+            return result
         _work.ranks, self.own = self, (own.start, count, n)
         try:
             loss = self.model(x, targ)
@@ -280,7 +282,7 @@ def digest(t:Tensor) -> str: # 16 hexadecimal digits
     if t.numel()*t.element_size() > t.untyped_storage().nbytes():
         t = t.new_empty(0).set_(t.untyped_storage(), 0, (t.untyped_storage().nbytes()//t.element_size(),))
     found = hashlib.sha256(f'{tuple(t.shape)} {t.dtype}'.encode())
-    found.update(t.detach().cpu().contiguous().view(torch.uint8).numpy() if t.numel() else b'')
+    found.update(t.detach().cpu().reshape(-1).view(torch.uint8).numpy() if t.numel() else b'')
     return found.hexdigest()[:16]
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed
 from .checkpoint import Checkpoints, load_params, save_params
 from .layers import CrossEntropy, Lin, Model, Relu
-from .ranks import Ranks, digest, speaks
+from .ranks import Ranks, digest
 _all_ = ['save_params', 'load_params']
 
 # %% ../nbs/07_train.ipynb #bdccb273
@@ -219,7 +219,8 @@ class _Stop:
     def __enter__(self):
         self.asked, self.old, self.ended = None, {}, False
         def ask(signum, frame): # torchrun sends the Ctrl-C of a terminal once more
-            if self.asked and signum == signal.SIGINT and time.monotonic() - self.asked > 1: self.old[signum](signum, frame)
+            if self.asked and signum == signal.SIGINT and time.monotonic() - self.asked > 1 and callable(self.old[signum]):
+                self.old[signum](signum, frame)
             self.asked, self.ended = self.asked or time.monotonic(), self.ended or signum == signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
             self.old = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -309,7 +310,7 @@ def _facts(model, x, y, opt, schedule, **numbers):
 def _begin(run, keep, resume, ranks):
     "See that states can be kept, and with `resume` go on from the last; in all ranks from what rank 0 finds"
     found = None
-    if speaks():
+    if not ranks or ranks.rank == 0:
         try: found = keep.begin(run.state(), resume)
         except (OSError, ValueError) as e: found = e
     if ranks: found = ranks.first(found)
@@ -396,13 +397,14 @@ def fit(model:Model,
         raise
     if ranks: ranks.agree({'what fit says': 'nothing'})
     steps = min(steps or len(x), math.ceil(len(x)/bs))
-    facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip) if ranks or checkpoint else {}
-    run, first = _Run(model, opt, generator, facts), speaks()
+    given = {k: 'given' if v is not None else 'none' for k,v in (('generator', generator), ('augment', augment))}
+    facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given) if ranks or checkpoint else {}
+    run, first = _Run(model, opt, generator, facts), not ranks or ranks.rank == 0
     if ranks:
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
-        _set_random(ranks.first(_get_random(generator)), generator) # one stream for all
     keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
     if keep: _begin(run, keep, resume, ranks)
+    if ranks: _set_random(ranks.first(_get_random(generator)), generator) # one stream for all
     history, verbose = run.history, verbose and first
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
@@ -437,8 +439,8 @@ def fit(model:Model,
             if run.taken == steps:
                 run.epoch, run.taken = run.epoch + 1, 0
                 if run.epoch > epochs: history.interrupted = False # it came too late
+                if ranks: ranks.agree({k: digest(p) for k,p in model.named_params().items()})
                 if keep and first: keep.save(len(history.losses), run.state())
-            if ranks: ranks.agree({k: digest(p) for k,p in model.named_params().items()})
     if verbose and history.interrupted: print('interrupted')
     return history
 
@@ -485,7 +487,8 @@ def _wanted_keeping(checkpoint, resume, patience, save, load=None):
     "What they ask of the files and the ranks of a training"
     return [(checkpoint or not resume, '--resume without --checkpoint; wanted the folder to go on from'),
             (not (checkpoint and load), f'--checkpoint {checkpoint} and --load {load}; wanted one of them'),
-            (not checkpoint or checkpoint != save, f'--checkpoint {checkpoint} and --save {save}; wanted a folder and a file'),
+            (not (checkpoint and save) or Path(checkpoint).resolve() not in (Path(save).resolve(), Path(save).resolve().parent),
+             f'--checkpoint {checkpoint} and --save {save}; wanted a folder for checkpoints alone, and a file elsewhere'),
             (0 < patience < math.inf, f'--patience {patience}; wanted seconds above 0')]
 
 def _command(f):
@@ -495,6 +498,7 @@ def _command(f):
     def command(*args, **kwargs):
         says = speaks()
         try: return f(*args, **kwargs)
+        except BrokenPipeError: raise # as in `| head`
         except ConnectionError as e: problem, status, says = e, 1, getattr(e, 'speaks', True)
         except FloatingPointError as e: problem, status = f'{e}; a smaller --lr may help', 1
         except (OSError, ValueError, ImportError) as e: problem, status = e, 2
