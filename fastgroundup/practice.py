@@ -298,11 +298,12 @@ def mark(cls:type) -> 'Mark': # a class of the name of an exercise
     e = _named(getattr(cls, '__name__', cls))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20)
-        layer, inputs = e.make(cls), e.inputs()
-        torch.manual_seed(20)
-        same = torch.equal(layer.forward(*inputs), e.make(_class(e.given)).forward(*e.inputs()))
-        if not same: return Mark(False, f'{e.name}: forward is not the one that was given')
-        try: report = check_grads(layer, *inputs)
+        try:
+            layer, inputs = e.make(cls), e.inputs()
+            torch.manual_seed(20)
+            same = torch.equal(layer.forward(*inputs), e.make(_class(e.given)).forward(*e.inputs()))
+            if not same: return Mark(False, f'{e.name}: forward is not the one that was given')
+            report = check_grads(layer, *inputs)
         except Exception as error: return Mark(False, f'{e.name}: {type(error).__name__}: {error}')
         if not report.ok:
             wrong = report.notes + [f'{r.name}.g: {r.diagnosis}' for r in report.wrong]
