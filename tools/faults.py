@@ -22,7 +22,7 @@ def kills(folder, say, n=50):
         model = classifier(30, 20, 7)
         model.layers.insert(1, Dropout(0.2))
         keep = checkpoint and Checkpoints(checkpoint, seconds=0.03)
-        history = fit(model, (x, y, x, y), 250, Adam(model.params(), 1e-3), 32, one_cycle(1e-3), verbose=False, augment=shifted,
+        history = fit(model, (x, y, x, y), 600, Adam(model.params(), 1e-3), 32, one_cycle(1e-3), verbose=False, augment=shifted,
                       checkpoint=keep, resume=resume)
         return [p.tolist() for p in model.params()], history.losses
     def shifted(xb): return xb + 0.1*torch.randn_like(xb)
