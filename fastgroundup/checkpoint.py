@@ -19,6 +19,10 @@ def _safetensors():
         raise ImportError("safetensors is not installed; pip install 'fastgroundup[train]' brings it") from None
     return safetensors.torch
 
+def _data(tensors):
+    "`{name: tensor}` as the bytes of a safetensors file"
+    return _safetensors().save({k: t.detach().cpu().contiguous().clone() for k,t in tensors.items()})
+
 def _write(path, data):
     "Write the bytes `data` to `path` by way of a temporary file beside it; `OSError` in one sentence"
     _refuse_unwritable(path)
@@ -55,9 +59,7 @@ def save_params(model:Model, path): # path of the file
     """Write the parameters of `model` to `path`, a tied one under each of its names, and its buffers
 
     `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
-    tensors = {k: p.detach().cpu().contiguous().clone()
-               for k,p in (model.named_params() | model.named_buffers()).items()}
-    _write(path, _safetensors().save(tensors))
+    _write(path, _data(model.named_params() | model.named_buffers()))
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
@@ -165,7 +167,7 @@ class Checkpoints:
         part.mkdir()
         tensors = {}
         text = json.dumps({'state': _packed(state, tensors)})
-        data = _safetensors().save({k: t.detach().cpu().contiguous().clone() for k,t in tensors.items()})
+        data = _data(tensors)
         _synced(part/'state.safetensors', data)
         _synced(part/'state.json', f'{_digest(data, text)}\n{text}'.encode())
 

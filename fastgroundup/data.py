@@ -27,18 +27,20 @@ def chunks(x, # anything with a length and slices: list, bytes, Tensor
     return (x[i:i+sz] for i in range(0, len(x), sz))
 
 # %% ../nbs/00_data.ipynb #fa2eb4f4
+def _is_gzip(path):
+    with open(path, 'rb') as f: return f.read(2) == b'\x1f\x8b'
+
 def _most(path):
     "How many bytes the file at `path` may hold: as many as it has; packed a hundred times that, or 16 MB"
-    with open(path, 'rb') as f: packed = f.read(2) == b'\x1f\x8b'
     size = path.stat().st_size
-    return max(1 << 24, 100*size) if packed else size
+    return max(1 << 24, 100*size) if _is_gzip(path) else size
 
 def read_idx(path:str|Path # an IDX file of unsigned bytes, gzipped or not
             ) -> Tensor: # uint8, of the shape that the header gives
     "Read one IDX file; `ValueError` where it is damaged or something else, `FileNotFoundError` where there is none"
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted an IDX file, gzipped or not')
-    with open(path, 'rb') as f: packed = f.read(2) == b'\x1f\x8b'
+    packed = _is_gzip(path)
     try:
         with (gzip.open if packed else open)(path, 'rb') as f:
             data = f.read(4)
@@ -122,8 +124,9 @@ def _read_pickle(path):
     "The lesson's pickle: train, valid and test, each a pair of images `(n, 784)` and labels `(n,)`"
     if not path.is_file(): raise FileNotFoundError(f'{path}: no such file; wanted a gzipped pickle')
     try:
-        with gzip.open(path) as f: data = f.read(_most(path) + 1)
-        if len(data) > _most(path): raise ValueError(f'more than {_most(path)} bytes in {path.stat().st_size}')
+        most = _most(path)
+        with gzip.open(path) as f: data = f.read(most + 1)
+        if len(data) > most: raise ValueError(f'more than {most} bytes in {path.stat().st_size}')
         parts = _ArraysOnly(io.BytesIO(data), encoding='latin1').load()
         train, valid, test = ([a.tensor() for a in pair] for pair in parts)
         for x,y in (train, valid, test):

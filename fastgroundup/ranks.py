@@ -144,6 +144,11 @@ def _gone(rank, size, waited):
     e.speaks = rank == min(left)
     return e
 
+def _unlike(a:dict, b:dict): # generator of (key, value in a, value in b)
+    "Where two dicts of facts differ; 'nothing' stands for what one does not have"
+    for k in a | b:
+        if a.get(k, 'nothing') != b.get(k, 'nothing'): yield k, a.get(k, 'nothing'), b.get(k, 'nothing')
+
 class _Work(threading.local):
     "The `Ranks` that share the batch at which this thread works; None: nobody else does"
     ranks = None
@@ -194,9 +199,8 @@ class Ranks:
         found = [None]*self.size
         with self._together(): distributed.all_gather_object(found, facts)
         for rank,theirs in enumerate(found):
-            for k in (*found[0], *theirs):
-                a, b = (f.get(k, 'nothing') for f in (found[0], theirs))
-                if a != b: raise ValueError(f'{k}: {a} in rank 0 and {b} in rank {rank}; wanted the same in all ranks')
+            for k,a,b in _unlike(found[0], theirs):
+                raise ValueError(f'{k}: {a} in rank 0 and {b} in rank {rank}; wanted the same in all ranks')
 
     def _plan(self, whole):
         "Fix which gradients travel together, in the order in which the way back of rank 0 leaves them"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed
 from .checkpoint import Checkpoints, load_params, save_params
 from .layers import CrossEntropy, Lin, Model, Relu
-from .ranks import Ranks, digest
+from .ranks import Ranks, _unlike, digest
 _all_ = ['save_params', 'load_params']
 
 # %% ../nbs/07_train.ipynb #bdccb273
@@ -280,9 +280,8 @@ class _Run:
 
     def load(self, state):
         "Go on from `state`; `ValueError`, and nothing changed, where it is of another training"
-        for k in (*self.facts, *state['facts']):
-            now, then = (f.get(k, 'nothing') for f in (self.facts, state['facts']))
-            if now != then: raise ValueError(f'the checkpoint is of a training with {k} {then}; wanted the same, given {now}')
+        for k,now,then in _unlike(self.facts, state['facts']):
+            raise ValueError(f'the checkpoint is of a training with {k} {then}; wanted the same, given {now}')
         for k,t in (self.model.named_params() | self.model.named_buffers()).items():
             t.copy_((state['params'] | state['buffers'])[k])
         vars(self.opt).update(state['opt'])
@@ -457,7 +456,7 @@ def classifier(*sizes, # features, hidden units of each layer, and classes: 784,
     return Model(layers[:-1], CrossEntropy())
 
 # %% ../nbs/07c_command.ipynb #1ec15f83
-import io, os
+import io
 from functools import wraps
 from pathlib import Path
 from fastcore.script import call_parse
