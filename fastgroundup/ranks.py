@@ -144,7 +144,7 @@ def _gone(rank, size, waited):
     e.speaks = rank == min(left)
     return e
 
-def _unlike(a:dict, b:dict): # generator of (key, value in a, value in b)
+def _differences(a:dict, b:dict): # generator of (key, value in a, value in b)
     "Where two dicts of facts differ; 'nothing' stands for what one does not have"
     for k in a | b:
         if a.get(k, 'nothing') != b.get(k, 'nothing'): yield k, a.get(k, 'nothing'), b.get(k, 'nothing')
@@ -199,7 +199,7 @@ class Ranks:
         found = [None]*self.size
         with self._together(): distributed.all_gather_object(found, facts)
         for rank,theirs in enumerate(found):
-            for k,a,b in _unlike(found[0], theirs):
+            for k,a,b in _differences(found[0], theirs):
                 raise ValueError(f'{k}: {a} in rank 0 and {b} in rank {rank}; wanted the same in all ranks')
 
     def _plan(self, whole):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed
 from .checkpoint import Checkpoints, load_params, save_params
 from .layers import CrossEntropy, Lin, Model, Relu
-from .ranks import Ranks, _unlike, digest
+from .ranks import Ranks, _differences, digest
 _all_ = ['save_params', 'load_params']
 
 # %% ../nbs/07_train.ipynb #bdccb273
@@ -280,7 +280,7 @@ class _Run:
 
     def load(self, state):
         "Go on from `state`; `ValueError`, and nothing changed, where it is of another training"
-        for k,now,then in _unlike(self.facts, state['facts']):
+        for k,now,then in _differences(self.facts, state['facts']):
             raise ValueError(f'the checkpoint is of a training with {k} {then}; wanted the same, given {now}')
         for k,t in (self.model.named_params() | self.model.named_buffers()).items():
             t.copy_((state['params'] | state['buffers'])[k])
