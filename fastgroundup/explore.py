@@ -82,7 +82,8 @@ def _read(path, site):
         source = ''.join(cell['source'])
         if cell['cell_type'] == 'code':
             if re.search(r'^#\|\s*(hide|default_exp)', source, re.M) or not found: continue
-            add(f'```python\n{source}\n```')
+            code = re.sub(r'^#\|.*\n', '', source, flags=re.M) # what it is, without words to nbdev and Quarto
+            add(f'```python\n{code}\n```')
             continue
         for part in re.split(r'^(?=#{1,3} )', source, flags=re.M):
             head, _, text = part.partition('\n') if re.match('#{1,3} ', part) else ('', '', part)

@@ -58,7 +58,7 @@ def in_code(cell):
         yield from (f'a figure without {k}' for k in ('fig-alt', 'fig-cap') if not options.get(k, '').strip('"\' '))
     if any(o['output_type'] == 'error' for o in outputs): yield 'it holds an error'
     texts = [''.join(t) for o in outputs for t in (o.get('text', ''), *(v for k,v in o.get('data', {}).items() if 'text/' in k))]
-    took = next(filter(None, (re.search(r'(?<![\w.])[\d.]+ ?(ns|[µμ]s|ms)\b.*', t) for t in texts)), None)
+    took = next(filter(None, (re.search(r'(?<![\w.])([\d.]+ ?(ns|[µμ]s|ms)|\d+\.\d+ s)\b.*', t) for t in texts)), None)
     if took and not marked: yield f'it prints a time ({took[0][:40]}); wanted the line {timed}'
     if '# timed' in text and not marked: yield f'marked as timed in other words; wanted {timed}'
 
