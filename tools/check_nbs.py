@@ -146,19 +146,21 @@ def in_package():
 
 def in_navigation():
     "Which pages the navigation in _quarto.yml leaves out, or has without there being any"
-    def hrefs(items):
+    def entries(items):
         for item in items:
-            if isinstance(item, str): yield item
-            elif 'contents' in item: yield from hrefs(item['contents'])
-            else: yield item['href']
+            if isinstance(item, str): yield item, ''
+            elif 'contents' in item: yield from entries(item['contents'])
+            else: yield item['href'], item['text']
     try: described = yaml.safe_load((nbs/'_quarto.yml').read_text(encoding='utf-8'))
     except yaml.YAMLError as e: return [f'nbs/_quarto.yml: {e}']
-    listed = list(hrefs(described['website']['sidebar']['contents']))
+    listed = dict(entries(described['website']['sidebar']['contents']))
     there, pages = [p.relative_to(nbs).as_posix() for p in notebooks()], {}
     for p in there: pages.setdefault(re.sub(r'(^|/)\d+[a-z]?_', r'\1', p), []).append(p) # nbdev takes the number away
     return ([f'nbs/{ps[1]}: its page has the name of that of nbs/{ps[0]}' for ps in pages.values() if len(ps) > 1] +
             [f'nbs/{p}: not in the sidebar of nbs/_quarto.yml' for p in there if p not in listed] +
-            [f'nbs/_quarto.yml: {p} in the sidebar is no notebook' for p in listed if p not in there])
+            [f'nbs/_quarto.yml: {p} in the sidebar is no notebook' for p in listed if p not in there] +
+            [f'nbs/_quarto.yml: {p} is called "{text}" in the sidebar; wanted its number first, {m[1]}, as chapters refer to it'
+             for p,text in listed.items() if (m := re.match(r'(\d+[a-z]?)_', p)) and not text.startswith(f'{m[1]} ')])
 
 def problems():
     "All that is wrong, a line each"

@@ -2,9 +2,10 @@
 
 errors on the console, requests that fail or leave this machine, formulas that are not set, links and anchors that lead nowhere,
 figures without a description, names of the package that prose mentions without a link, pages that scroll sideways on a phone or
-weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach.
+weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach,
+players that do not play, and sums in them that are not what they say.
 Build the site first: python tools/docs.py. Needs the extras dev and docs, Chromium, and axe-core (npm ci --prefix tools)."""
-import argparse, functools, html, os, re, shutil, sys, time
+import argparse, functools, html, math, os, re, shutil, sys, time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -29,6 +30,67 @@ look = """() => ({
   code: [...document.querySelectorAll('main pre')].map(e => e.textContent.match(/\\S*\\]\\(http\\S*/)?.[0]).filter(t => t),
   names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
 })"""
+
+played = """async () => { // for each player what its lines say, as text and numbers, and what does not work
+  const found = [], parts = e => [...e.childNodes].flatMap(n => n.nodeType == 3 ? [n.data] : n.matches('.num') ? [[n.textContent]] : parts(n))
+  for (const root of document.querySelectorAll('.player')) {
+    const lines = [], wrong = [], at = () => root.querySelector('.step.at'), bar = s => root.querySelector('.bar ' + s)
+    const press = word => [...root.querySelectorAll('.bar button')].find(b => b.textContent.includes(word)).click()
+    found.push({ lines, wrong, name: root.getAttribute('aria-label') })
+    if (!root.classList.contains('on')) { wrong.push('does not start'); continue }
+    const n = +bar('[type=range]').max
+    for (let i = 0; i < n; i++) {
+      if (bar('.no').textContent != `${i + 1} / ${n}` || [...root.querySelectorAll('.step')].indexOf(at()) != i) wrong.push(`Next does not lead to step ${i + 1}`)
+      if (!root.querySelector('.map .now')) wrong.push(`nothing lights up in step ${i + 1}`)
+      for (const st of at().querySelectorAll('.st')) for (const td of st.querySelectorAll('.res td')) {
+        td.click()
+        const line = st.querySelector('.x')
+        if (line?.childNodes.length) lines.push(parts(line))
+      }
+      if (i < n - 1) press('Next')
+    }
+    bar('[type=checkbox]').click()
+    const shape = at().querySelectorAll('.st').length && JSON.parse([...at().querySelectorAll('.st')].at(-1).dataset.f).s
+    if (shape?.length) {
+      const picks = [...at().querySelectorAll('.guess button')], right = picks.find(b => b.textContent == (shape.length == 1 ? `(${shape},)` : `(${shape.join(', ')})`))
+      if (!right || !at().querySelector('.blank')) wrong.push('Guess first hides nothing, or does not offer the shape')
+      picks.find(b => b != right)?.click()
+      if (!at().querySelector('.blank')) wrong.push('a wrong guess is taken for a right one')
+      right?.click()
+      if (at().querySelector('.blank')) wrong.push('a right guess changes nothing')
+    }
+    bar('[type=checkbox]').click()
+    root.querySelector('.map').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }))
+    if (bar('.no').textContent != `1 / ${n}`) wrong.push('Home does not lead to the first step')
+    press('Play')
+    if (bar('button:nth-of-type(3)').textContent != 'Pause') wrong.push('Play does not play')
+    press('Pause')
+  }
+  return found }"""
+
+class Functions(dict):
+    "Names in a formula: torch's, on numbers"
+    def __missing__(self, name):
+        import torch
+        return {'masked_fill': lambda a, m, v: v if m else a, 'where': lambda m, a, b: a if m else b}.get(name) or getattr(torch, name)
+
+def unequal(line):
+    """What is wrong with a line such as `out[0, 1] = 1 × −2 + 2 × 0.5 = −1`, None for nothing: its numbers, lists of one
+    text, are rounded to three digits, so that their sum is right within what that can make of it"""
+    import torch
+    values = [float(p[0].replace('−', '-')) for p in line if isinstance(p, list)]
+    places = iter(range(len(values)))
+    formula = ''.join(f'v[{next(places)}]' if isinstance(p, list) else p for p in line).split(' = ')
+    if len(formula) != 3 or '…' in formula[1]: return
+    text = formula[1].replace('×', '*').replace('−', '-')
+    if text.startswith('the largest of '): text = f"max([{text.removeprefix('the largest of ')}])"
+    def result(values): return float(eval(text, Functions(v=[torch.tensor(v, dtype=torch.float64) for v in values])))
+    def half(v): return 0.5*10**(math.floor(math.log10(abs(v))) - 2) if v and math.isfinite(v) else 0
+    *values, said = values
+    is_ = result(values)
+    if is_ == said: return
+    moved = [[abs(result([*values[:i], v + sign*half(v), *values[i+1:]]) - is_) for sign in (-1, 1)] for i,v in enumerate(values)]
+    if not abs(is_ - said) <= 1.5*(sum(map(max, moved)) + half(said)) + 1e-12: return f'{is_:.6g}'
 
 def chromium():
     "The path of a Chromium; exits, saying how to get one, where there is none"
@@ -104,6 +166,7 @@ class Pages:
         if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
         if sum(size) > limit: self.say(page, f'{sum(size)/1e6:.2f} MB with all that it loads; wanted at most {limit/1e6} MB')
         seen['size'] = sum(size)
+        seen['sums'] = self.play(page, tab)
         tab.add_style_tag(content='* { transition: none !important }') # colours on their way are nobody's
         self.axe(page, tab, 'light')
         tab.emulate_media(color_scheme='dark')
@@ -115,6 +178,17 @@ class Pages:
         self.narrow(page, tab)
         self.axe(page, tab, 'on a phone', "rules: {'color-contrast': {enabled: false}}")
         tab.close()
+
+    def play(self, page, tab):
+        "Click through every player, and work out every sum that it shows; how many"
+        found = tab.evaluate(played)
+        for player in found:
+            for words in player['wrong']: self.say(page, f"the player of {player['name']}: {words}")
+            for line in player['lines']:
+                if not (value := unequal(line)): continue
+                text = ''.join(p if isinstance(p, str) else p[0] for p in line)
+                self.say(page, f"the player of {player['name']} says {text}, which is {value}")
+        return sum(len(player['lines']) for player in found)
 
     def narrow(self, page, tab):
         "Nothing is wider than the page but what scrolls inside itself"
@@ -247,6 +321,7 @@ def main():
     lines = [line for page in sorted(pages.found) for line in pages.found[page]]
     for line in lines: print(line)
     largest = max(pages.seen, key=lambda p: pages.seen[p]['size'])
+    print(f"{sum(seen['sums'] for seen in pages.seen.values())} sums worked out in players")
     print(f"{len(pages.seen)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "
           f"with {pages.seen[largest]['size']/1e6:.2f} MB; {time.perf_counter()-start:.0f} s")
     sys.exit(bool(lines))

@@ -35,7 +35,8 @@ def figures(path, text, folder):
     shown = [c for c in cells(path) if not re.search(r'^#\|\s*(output|include):\s*false', ''.join(c['source']), re.M)]
     alts = [''.join(re.findall(r'^#\|\s*fig-alt:\s*(.*)', ''.join(c['source']), re.M)).strip().strip('"')
             for c in shown for o in c.get('outputs', []) if 'image/svg+xml' in o.get('data', {})]
-    picture = re.compile(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg .*?</svg>)\s*(?:</p>)?', re.S)
+    # one that says its role is part of a player, and stays in it
+    picture = re.compile(r'(?:<p>)?\s*((?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE svg[^>]*>\s*)?<svg (?!role).*?</svg>)\s*(?:</p>)?', re.S)
     if len(picture.findall(text)) != len(alts):
         raise RuntimeError(f'{path.name}: {len(picture.findall(text))} drawings in the page and {len(alts)} in outputs of '
                            'its cells; wanted each drawing to be the output of a cell, which has its description')

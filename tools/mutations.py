@@ -136,6 +136,14 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])", "    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[0], args[1])"),
         ("        if not back: self.outs.append(out)", "        if not back: self.outs.insert(0, out)"),
     ],
+    '06d_play': [
+        ("        if not _alike(f(ts), value): return stage", "        if False: return stage"),
+        ("        if size() <= _heaviest: break", "        if True: break"),
+        ("            value = _kept(t.g if run.back else t, self.most)", "            value = t.g if run.back else t"),
+        ("note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))", "note(at((o, i), (p, k)), (o, i), (p, k))"),
+        ("        finally: part.unlink(missing_ok=True)", "        finally: pass"),
+        (".replace('<', '&lt;').replace(\"'\", '&#39;')", ".replace('<', '&lt;')"),
+    ],
     '06b_draw': [
         ("        back.append(f'{len(groups)-i}.  '", "        back.append(f'{i+1}.  '"),
         ("    for r in reversed(rows):\n        whose", "    for r in rows:\n        whose"),
