@@ -7,12 +7,10 @@ __all__ = ['add_product', 'Lin', 'Relu', 'Mse', 'Model', 'Add', 'Chain', 'Residu
 
 # %% ../nbs/03_refactor.ipynb #0b6806b4
 import torch
-from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch import Tensor
 from .backward import _pass, add_grad, mse_grad, wants
-from .compare import test_grad
 from .forward import lin, mse, relu
-from .tape import Module, go_back, instead
+from .tape import Module, instead
 
 # %% ../nbs/03_refactor.ipynb #698b9b1f
 def add_product(t, a, b):
@@ -107,7 +105,14 @@ class Residual(Module):
         for l in self.layers: h = l(h)
         return self.add(x, h)
 
-# %% ../nbs/03_refactor.ipynb #639e9025
+# %% ../nbs/03c_torch.ipynb #6d275e2d
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from .compare import test_grad
+from .tape import Module, go_back
+
+# %% ../nbs/03c_torch.ipynb #639e9025
 class _ByHand(torch.autograd.Function):
     "A call of a layer as autograd sees it: the gradients of parameters and arguments are those that its `bwd` writes"
     @staticmethod
@@ -154,7 +159,7 @@ def to_torch(layer:Module, # its parameters become leaves that require gradients
     if not isinstance(layer, Module): raise ValueError(f'a {type(layer).__name__}; wanted a Module')
     return _TorchLayer(layer)
 
-# %% ../nbs/03_refactor.ipynb #f7027eed
+# %% ../nbs/03c_torch.ipynb #f7027eed
 def test_like(layer:Module, # called as layer(*inputs)
               theirs:nn.Module, # torch's, with its parameters in the same order
               *inputs, # tensors; integers get no gradient
