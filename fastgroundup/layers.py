@@ -90,6 +90,7 @@ class Add(Module):
         add_grad(a, out.g)
         add_grad(b, out.g)
 
+# %% ../nbs/03_refactor.ipynb #ee51e87c
 class Chain(Module):
     "`layers`, one after the other; `ValueError` for what is no `Module`"
     def __init__(self, *layers): self.layers = _modules(layers)
@@ -97,6 +98,7 @@ class Chain(Module):
         for l in self.layers: x = l(x)
         return x
 
+# %% ../nbs/03_refactor.ipynb #03f87125
 class Residual(Module):
     "`x` plus what `layers`, one after the other, make of it; `ValueError` for what is no `Module`"
     def __init__(self, *layers): self.layers, self.add = _modules(layers), Add()
