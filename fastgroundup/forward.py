@@ -112,8 +112,8 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
     def lines(labels): return max((label.count('\n') + 1 if label else 0 for label in labels), default=0)
     n = min(per_row or len(ops), len(ops))
     under = -0.4 - 0.2*lines(shape for _,shape in tensors)
-    low  = under - 0.45 - 0.2*max(1, lines(back)) if any(back) else under
-    high = 0.45 if not any(params for _,params in ops) else 1.6 + 0.21*lines(grads)
+    low  = under - 0.45 - 0.24*max(1, lines(back)) if any(back) else under
+    high = 0.45 if not any(params for _,params in ops) else 1.6 + 0.26*lines(grads)
     rows = range(math.ceil(len(ops)/n))
     fig,ax = plt.subplots(figsize=(max(4, width*(n+1)), (high-low)*len(rows)*0.8), layout='none')
     fig.subplots_adjust(0, 0, 1, 1)
@@ -139,10 +139,10 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
             for j,p in enumerate(params):
                 at = x + (0.7 + 0.25*('\n' in p))*(j-(len(params)-1)/2)
                 arrow((at,y+1.25), (x,y), (box(at, y+1.25, p, 'square,pad=0.35', face='#F4F4F4'), op))
-            if grads: text(x, y+1.68, grads[i], orange, 'bottom', fontsize=8)
+            if grads: text(x, y+1.68, grads[i], orange, 'bottom')
             if not back or not back[i]: continue
             arrow((x+0.85,y+under-0.12), (x-0.85,y+under-0.12), color=orange, linestyle='--')
-            text(x, y+under-0.28, back[i], orange, 'top', fontsize=9)
+            text(x, y+under-0.28, back[i], orange, 'top')
     plt.close(fig)
     return fig
 

@@ -616,25 +616,25 @@ def film_strip(layer:Module, # a layer, a composite or a Model
         own = [name for name in written.get(r.out, ()) if name not in chain and name not in places and '.out' not in name]
         places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
     done = {chain[-1]}
-    size = 7, 0.95*len(backward) + 0.3
+    size = 7, 1.15*len(backward) + 0.3
     fig,axes = plt.subplots(len(backward), 1, figsize=size, squeeze=False, layout='constrained')
     for k,(r,ax) in enumerate(zip(backward, axes[:,0])):
         new = [name for name in written[r.out] if name in places]
         ax.plot([0, len(chain)-1], [0, 0], color='0.6', lw=1, zorder=1)
         for name,(at,y) in places.items():
             if y: ax.plot([at, math.floor(at) + 0.5], [y, 0], color='0.6', lw=1, zorder=1)
-            look = dict(mfc='#F3C9A5' if name in done else 'w', mec='0.4', ms=8)
-            if name in new: look = dict(mfc='#B34700', mec='k', mew=1.5, ms=11)
+            look = dict(mfc='#F3C9A5' if name in done else 'w', mec='0.4', ms=11)
+            if name in new: look = dict(mfc='#B34700', mec='k', mew=2.5, ms=14)
             ax.plot(at, y, 's' if y else 'o', **look)
-            if y: ax.text(at, y + 0.35, name.removesuffix('.g').split('.')[-1], fontsize=7, ha='center', color='0.3')
+            if y: ax.text(at, y + 0.35, name.removesuffix('.g').split('.')[-1], fontsize=9, ha='center', color='0.3')
         more = f' ({steps-most} more steps follow)' if k == most - 1 and steps > most else ''
         title = textwrap.shorten(f'{k+1}.  {r.label} writes {", ".join(new) or "nothing"}', 90, placeholder=' …')
-        ax.set_title(title + more, loc='left', fontsize=8)
+        ax.set_title(title + more, loc='left', fontsize=9.5)
         ax.set(xlim=(-0.4, len(chain) - 0.6), ylim=(-0.5, 1.5), yticks=[], xticks=[])
         ax.spines[['left', 'bottom']].set_visible(False)
         done |= set(new)
     names = [name.removesuffix('.g') for name in chain]
-    ax.set_xticks(range(len(chain)), names, fontsize=8, **(dict(rotation=30, ha='right') if len(chain) > 6 else {}))
+    ax.set_xticks(range(len(chain)), names, fontsize=9, **(dict(rotation=30, ha='right') if len(chain) > 6 else {}))
     ax.tick_params(length=0)
     plt.close(fig)
     return fig
@@ -676,7 +676,7 @@ def draw_histograms(models, # a Model or another composite, or {name: Model} to 
                 counts = torch.histc(logs.double(), 48, low, high)
                 at, height = torch.linspace(low, high, 48), i + 0.4 - 0.85*counts/counts.max().clamp_min(1)
                 ax.fill_between(at, i + 0.4, height, color=f'C{row}', alpha=0.6, lw=0.8, edgecolor=f'C{row}')
-                ax.text(high, i + 0.3, says, fontsize=7, va='bottom', ha='left')
+                ax.text(high, i + 0.3, says, fontsize=8, va='bottom', ha='left')
             ax.set(title=f'{title}, {name}', ylim=(deepest - 0.5, -0.7), xlim=(low, high))
             ax.set_yticks([i for *_,i,_,_,_ in own], [label for *_,label,_,_ in own], fontsize=8)
             ax.set_xticks(range(low, high+1, math.ceil((high-low)/5)))
