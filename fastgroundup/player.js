@@ -79,7 +79,7 @@ const start = root => {
   })
   lamps.forEach(l => { if (l.n in first) { l.e.classList.add('door'); l.e.addEventListener('click', () => to(first[l.n])) } })
 
-  // Guess first: what the step writes is blank until its shape is picked
+  // Guess the shape: what the step writes is blank until its shape is picked
   const shape = s => s.length == 1 ? `(${s[0]},)` : `(${s.join(', ')})`
   const ask = step => {
     all('.guess').forEach(e => e.remove())
@@ -99,7 +99,7 @@ const start = root => {
     forms[0].before(line)
   }
   guess.onchange = () => ask(steps[at].e)
-  bar.append(back, next, run, slider, count, make('label', {}, guess, ' Guess first'))
+  bar.append(back, next, run, slider, count, make('label', {}, guess, ' Guess the shape'))
   bar.before(said)
   bar.hidden = false
 
@@ -117,7 +117,7 @@ const start = root => {
       for (let k = f.s.length - 1, left = j; k >= 0; left = Math.floor(left/f.s[k]), k--) place.unshift(left % f.s[k])
       return f.n + (place.length ? `[${place.join(', ')}]` : '')
     }
-    let here = 0
+    let here = 0, pinned = false // by a click, until the next
     const show = (j, focus, mark) => {
       here = j
       all('.hi, .k', st).forEach(e => e.classList.remove('hi', 'k'))
@@ -128,7 +128,9 @@ const start = root => {
       const terms = used(j), parts = [name(j) + ' = ']
       terms.flat().forEach(([o, i]) => ops[o][i].classList.add('hi'))
       const light = (t, e) => { all('.k', st).forEach(e => e.classList.remove('k')); e?.classList.add('k'); t.forEach(([o, i]) => ops[o][i].classList.add('k')) }
-      if (f.e) { parts.push(...f.e.map(p => typeof p == 'number' ? number(...whole[p][j]) : p.replaceAll(' * ', ' × ')), ' = ') }
+      const alone = f.e ? f.e.length == 3 && !f.e[0] && !f.e[2] : !f.pre && !f.post && terms.length == 1 && terms[0].length == 1
+      if (alone) { // nothing to work out
+      } else if (f.e) { parts.push(...f.e.map(p => typeof p == 'number' ? number(...whole[p][j]) : p.replaceAll(' * ', ' × ')), ' = ') }
       else if (f.sep) {
         const few = terms.length > 12 ? terms.slice(0, 8) : terms
         parts.push(f.pre)
@@ -154,8 +156,8 @@ const start = root => {
     all('tr', table).forEach(r => r.setAttribute('role', 'row'))
     cells.forEach((c, j) => {
       c.setAttribute('role', 'gridcell')
-      c.onpointerenter = e => { if (e.pointerType == 'mouse') show(j) }
-      c.onclick = () => show(j, true)
+      c.onpointerenter = e => { if (e.pointerType == 'mouse' && !pinned) show(j) }
+      c.onclick = () => { pinned = !pinned || here != j; show(j, true) }
       c.onfocus = () => { if (here != j) show(j) }
       c.onkeydown = k => {
         const i = { ArrowUp: j - width, ArrowDown: j + width, ArrowLeft: j - 1, ArrowRight: j + 1 }[k.key]
@@ -164,8 +166,8 @@ const start = root => {
     })
     ops.forEach((tds, o) => tds.forEach((c, i) => {
       const look = () => { const found = find(o, i); if (found) show(found[0], false, found[1]) }
-      c.onclick = look
-      c.onpointerenter = e => { if (e.pointerType == 'mouse') look() }
+      c.onclick = () => { pinned = true; look() }
+      c.onpointerenter = e => { if (e.pointerType == 'mouse' && !pinned) look() }
     }))
     line.setAttribute('aria-live', 'polite')
     show(0)

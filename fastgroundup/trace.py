@@ -1067,10 +1067,10 @@ def _write_html(w, most, brief=False):
     verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
     head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
     others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
-    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items() if k != name)
+    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())*any(k != name for k,name in others)
     note = f'<p class="note">{escape(r.warnings[0][1])}</p>' if r.warnings and entry is r.writes[-1] else ''
-    return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>{html}'
-            f'<p class="how">{f"Here {here}." if here else ""}</p>{note}')
+    return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>'
+            f'<p class="how">{f"Here {here}." if here else ""}</p>{html}{note}')
 
 class Player:
     "A pass that can be played in a notebook or a browser; as text, its formulas"

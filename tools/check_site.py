@@ -53,7 +53,7 @@ played = """async () => { // for each player what its lines say, as text and num
     const shape = at().querySelectorAll('.st').length && JSON.parse([...at().querySelectorAll('.st')].at(-1).dataset.f).s
     if (shape?.length) {
       const picks = [...at().querySelectorAll('.guess button')], right = picks.find(b => b.textContent == (shape.length == 1 ? `(${shape},)` : `(${shape.join(', ')})`))
-      if (!right || !at().querySelector('.blank')) wrong.push('Guess first hides nothing, or does not offer the shape')
+      if (!right || !at().querySelector('.blank')) wrong.push('Guess the shape hides nothing, or does not offer the shape')
       picks.find(b => b != right)?.click()
       if (!at().querySelector('.blank')) wrong.push('a wrong guess is taken for a right one')
       right?.click()

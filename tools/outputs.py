@@ -1,5 +1,5 @@
-"""Run the notebooks as nbdev_test does and compare each stored output with the fresh one; with --update, store the fresh
-ones, cleaned.
+"""Run the notebooks from top to bottom in Jupyter's kernel, as `jupyter nbconvert --execute` does, and compare each stored output
+with the fresh one; with --update, store the fresh ones, cleaned.
 
 Compared are the texts, without addresses, paths and line numbers of sources. Whole numbers are equal, others within a
 thousandth, and those that are rounding alone (below 1e-5) within a factor of 100. Of figures, that there is one and of which
@@ -9,44 +9,33 @@ import argparse, difflib, json, math, os, re, shutil, subprocess, sys, tempfile,
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.v4.rwbase import split_lines
+
 from check_nbs import in_notebook, notebooks, root, source, timed, trained, where
 
 number = re.compile(r'(?<![\w.])[-−+]?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?(?![\w.]*\w)')
 units = re.compile(r'\b(?:(ns|µs|ms|s)|(B|kB|MB|GB))\b')
 
-def not_run(cell): return cell.cell_type != 'code' or bool(re.search(r'^#\|\s*(eval:\s*false|notest)', cell.source, re.M))
-
-def run(path, to):
-    "Run the notebook at `path` in this process and write its cells' outputs to `to`, with the error that ended it"
-    from execnb.nbio import read_nb
-    from execnb.shell import CaptureShell
-    nb = read_nb(path)
-    os.chdir(path.parent)
-    shell = CaptureShell(path)
-    error = at = None
-    def skipped(cell):
-        nonlocal at
-        at = cell
-        return not_run(cell)
-    for cell in nb.cells: # what is not run keeps what it has
-        if not not_run(cell): cell.outputs = []
-    try: shell.run_all(nb, exc_stop=True, preproc=skipped)
-    except BaseException as e: error = f'{where(path, nb.cells.index(at), at)}: it does not run: {type(e).__name__}: {e}'
-    ran = [c for c in nb.cells if not not_run(c)]
-    if error: ran = ran[:[c.id for c in ran].index(at.id)]
-    to.write_text(json.dumps({'error': error, 'outputs': {c.id: list(c.outputs) for c in ran}}), encoding='utf-8')
-
 def fresh(path):
-    "What `run` says of the notebook at `path`, in a process of its own, and how many seconds it took"
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        to, name = Path(folder)/'outputs.json', path.relative_to(root).as_posix()
-        command = [sys.executable, __file__, '--run', str(path), str(to)]
-        environ = {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'PYTHONPATH': str(root)} # two share the cores
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environ)
-        if to.exists(): found = json.loads(to.read_text(encoding='utf-8'))
-        else: found = {'error': f'{name}: it ended with status {done.returncode} {done.stderr[-2000:]}'.strip(), 'outputs': {}}
-    return found | {'seconds': time.perf_counter() - start}
+    "What the cells of the notebook at `path` print, run from top to bottom in a kernel of Jupyter's: {'error', 'outputs', 'seconds'}"
+    start, env = time.perf_counter(), {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ, 'PYTHONPATH': str(root), 'PYDEVD_DISABLE_FILE_VALIDATION': '1'}
+    nb, error = nbformat.read(path, as_version=4), None
+    client = NotebookClient(nb, timeout=1200, kernel_name='python3', resources={'metadata': {'path': str(path.parent)}}, coalesce_streams=True)
+    cells = [c for c in nb.cells if c.cell_type == 'code']
+    for c in cells: c.outputs = []
+    try: client.execute(env=env, stderr=subprocess.DEVNULL) # what cells write there comes by messages
+    except CellExecutionError as e:
+        at = next(c for c in cells if any(o.output_type == 'error' for o in c.outputs))
+        cells = cells[:cells.index(at)]
+        error = f'{where(path, nb.cells.index(at), at)}: it does not run: {e.ename}: {e.evalue}'
+    except (CellTimeoutError, DeadKernelError, RuntimeError) as e: error, cells = f'{path.relative_to(root).as_posix()}: it does not run: {e}', []
+    kept = [c.id for c in cells if re.search(r'^#\|\s*eval:\s*false', c.source, re.M)] # what such a cell holds stays
+    split_lines(nb)
+    shown = {c.id: c.outputs for c in cells if c.id not in kept}
+    return {'error': error, 'outputs': shown, 'seconds': time.perf_counter() - start}
 
 def texts(outputs):
     "`(kind, text)` of what a cell shows, streams joined, figures without their contents"
@@ -106,9 +95,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('notebooks', nargs='*', type=Path, help='those to run; none: all')
     parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ, cleaned')
-    parser.add_argument('--run', nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.run: return run(*args.run)
     paths = [p.resolve() for p in args.notebooks] or notebooks()
     for path in paths:
         if not path.is_file() or not path.is_relative_to(root/'nbs'): sys.exit(f'{path}: no such notebook in {root/"nbs"}')
