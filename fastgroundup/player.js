@@ -1,6 +1,6 @@
 // What makes the HTML of `play` move. Without it, every step stands below the one before.
 // One `.player` holds: `.bar` for the buttons, `.map` with a lamp (`data-n`: its name) for each value and gradient, and
-// `.step`s, with `data-w`, the name of what it writes, `data-r`, those of what it reads, and `data-l`, itself in words.
+// `.step`s, with `data-w`, the name of what it writes, and `data-r`, those of what it reads.
 // A `.st` in a step is one formula; its `data-f` says which entries of its operands make which entry of its result:
 //   n, s  name and shape of the result
 //   t     for each entry its terms, each a list [operand, entry, operand, entry, …]; with pre, sep, post around them
@@ -12,7 +12,7 @@ const start = root => {
   if (root.started) return
   root.started = true
   const all = (s, e = root) => [...e.querySelectorAll(s)], json = (e, k) => JSON.parse(e.dataset[k] || 'null')
-  const steps = all('.step').map(e => ({ e, r: json(e, 'r'), w: e.dataset.w, l: e.dataset.l })), n = steps.length
+  const steps = all('.step').map(e => ({ e, r: json(e, 'r'), w: e.dataset.w, l: e.querySelector('.t').textContent })), n = steps.length
   const lamps = all('.map [data-n]').map(e => ({ e, n: e.dataset.n })), first = {}
   steps.forEach((s, i) => first[s.w] ??= i)
   const map = root.querySelector('.map'), svg = map.firstElementChild, bar = root.querySelector('.bar')
@@ -27,7 +27,7 @@ const start = root => {
   // from the lamps that are read to the one that is written
   const arrows = () => {
     flight.forEach(e => e.remove())
-    const where = l => [+l.e.dataset.x, +l.e.dataset.y], lit = c => lamps.filter(l => l.e.classList.contains(c)).map(where)
+    const where = l => { const b = l.e.getBBox(); return [b.x + b.width/2, b.y + b.height/2] }, lit = c => lamps.filter(l => l.e.classList.contains(c)).map(where)
     const from = lit('rd'), far = a => from.reduce((d, b) => d + Math.hypot(a[0] - b[0], a[1] - b[1]), 0)
     const to = lit('now').sort((a, b) => far(a) - far(b))[0] // what is used twice has several
     flight = to ? from.filter(([x, y]) => x != to[0] || y != to[1]).map(([x, y]) => {
@@ -91,8 +91,12 @@ const start = root => {
     const told = make('span', { className: 'told' }), line = make('p', { className: 'guess' }, 'Which shape will it have? ')
     told.setAttribute('role', 'status')
     for (const c of choices) line.append(button(c, e => {
-      if (c == shape(right)) { line.replaceChildren(`Yes, ${c}.`); all('.blank', step).forEach(e => e.classList.remove('blank')) }
-      else { e.target.disabled = true; told.textContent = ` Not ${c}. What does the formula put together, and what is added up?` }
+      if (c == shape(right)) {
+        all('.blank', step).forEach(e => e.classList.remove('blank'))
+        told.textContent = `Yes, ${c}.`
+        line.replaceChildren(told)
+        next.focus()
+      } else { e.target.setAttribute('aria-disabled', true); e.target.classList.add('no'); told.textContent = ` Not ${c}. What does the formula put together, and what is added up?` }
     }), ' ')
     line.append(told)
     forms.forEach(e => e.classList.add('blank'))
@@ -107,8 +111,8 @@ const start = root => {
   all('.st').forEach(st => {
     const f = json(st, 'f'), table = st.querySelector('.res table'), line = st.querySelector('.x')
     if (!table || !f.t && !f.e) return
-    const cells = all('td', table), width = table.rows[0].cells.length
-    const ops = all('.op[data-s]', st).map(e => all('td', e))
+    const cells = all('td', table)
+    const tables = all('.op:not(.res) table', st), ops = all('.op[data-s]:not(.res)', st).map(e => all('td', e))
     const whole = f.t ? null : f.i.map((at, o) => cells.map((_, j) => [o, at ? at[j] : j])) // of the formula, [operand, entry] for each entry
     const used = j => f.t ? f.t[j].map(t => t.flatMap((v, k) => k % 2 ? [] : [[v, t[k + 1]]])) : [whole.map(o => o[j])]
     const number = (o, i) => make('span', { className: 'num o' + o % 4 }, ops[o][i].textContent)
@@ -118,19 +122,20 @@ const start = root => {
       return f.n + (place.length ? `[${place.join(', ')}]` : '')
     }
     let here = 0, pinned = false // by a click, until the next
-    const show = (j, focus, mark) => {
+    const show = (j, mark) => {
       here = j
       all('.hi, .k', st).forEach(e => e.classList.remove('hi', 'k'))
-      cells.forEach(c => c.tabIndex = -1)
-      cells[j].tabIndex = 0
       cells[j].classList.add('hi')
-      if (focus) cells[j].focus()
       const terms = used(j), parts = [name(j) + ' = ']
       terms.flat().forEach(([o, i]) => ops[o][i].classList.add('hi'))
       const light = (t, e) => { all('.k', st).forEach(e => e.classList.remove('k')); e?.classList.add('k'); t.forEach(([o, i]) => ops[o][i].classList.add('k')) }
       const alone = f.e ? f.e.length == 3 && !f.e[0] && !f.e[2] : !f.pre && !f.post && terms.length == 1 && terms[0].length == 1
       if (alone) { // nothing to work out
-      } else if (f.e) { parts.push(...f.e.map(p => typeof p == 'number' ? number(...whole[p][j]) : p.replaceAll(' * ', ' × ')), ' = ') }
+      } else if (f.e) { parts.push(...f.e.map((p, k) => {
+          if (typeof p == 'string') return p.replaceAll(' * ', ' × ')
+          const e = number(...whole[p][j]) // a power of a negative number wants brackets
+          return f.e[k + 1].startsWith(' **') && e.textContent[0] == '−' ? make('span', {}, '(', e, ')') : e
+        }), ' = ') }
       else if (f.sep) {
         const few = terms.length > 12 ? terms.slice(0, 8) : terms
         parts.push(f.pre)
@@ -152,23 +157,34 @@ const start = root => {
         if (k >= 0) return [j, k]
       }
     }
-    table.setAttribute('role', 'grid')
-    all('tr', table).forEach(r => r.setAttribute('role', 'row'))
-    cells.forEach((c, j) => {
-      c.setAttribute('role', 'gridcell')
-      c.onpointerenter = e => { if (e.pointerType == 'mouse' && !pinned) show(j) }
-      c.onclick = () => { pinned = !pinned || here != j; show(j, true) }
-      c.onfocus = () => { if (here != j) show(j) }
-      c.onkeydown = k => {
-        const i = { ArrowUp: j - width, ArrowDown: j + width, ArrowLeft: j - 1, ArrowRight: j + 1 }[k.key]
-        if (i !== undefined) { k.preventDefault(); k.stopPropagation(); if (cells[i]) show(i, true) }
-      }
-    })
-    ops.forEach((tds, o) => tds.forEach((c, i) => {
-      const look = () => { const found = find(o, i); if (found) show(found[0], false, found[1]) }
-      c.onclick = () => { pinned = true; look() }
-      c.onpointerenter = e => { if (e.pointerType == 'mouse' && !pinned) look() }
-    }))
+    const grid = (table, cells, look) => { // one stop for Tab, arrow keys inside
+      const width = table.rows[0].cells.length
+      table.setAttribute('role', 'grid')
+      all('tr', table).forEach(r => r.setAttribute('role', 'row'))
+      cells.forEach((c, j) => {
+        c.setAttribute('role', 'gridcell')
+        c.tabIndex = j ? -1 : 0
+        c.onpointerenter = e => { if (e.pointerType == 'mouse' && !pinned) look(j) }
+        c.onclick = () => {
+          pinned = pinned != c && c
+          look(j)
+        }
+        c.onfocus = () => { if (!pinned) look(j) }
+        c.onkeydown = k => {
+          const i = { ArrowUp: j - width, ArrowDown: j + width, ArrowLeft: j - 1, ArrowRight: j + 1 }[k.key]
+          if (i === undefined) return
+          k.preventDefault()
+          k.stopPropagation()
+          if (!cells[i]) return
+          pinned = false
+          cells.forEach(c => c.tabIndex = -1)
+          cells[i].tabIndex = 0
+          cells[i].focus()
+        }
+      })
+    }
+    grid(table, cells, show)
+    ops.forEach((tds, o) => { if (tds.length) grid(tables.find(t => t.contains(tds[0])), tds, i => { const found = find(o, i); if (found) show(...found) }) })
     line.setAttribute('aria-live', 'polite')
     show(0)
   })

@@ -40,10 +40,11 @@ def _expr(op, *args, most=300):
     inner = _inside(args)
     return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
 
-def _brief(e):
-    "`e` with at most 30 parts, to be read"
-    if type(e) in (list, tuple): return [*map(_brief, e)]
-    return _expr(e.op, *map(_brief, e.args), most=30)._replace(names=e.names) if isinstance(e, _Expr) and e.size > 30 else e
+def _brief(e, most=30):
+    "`e` with at most `most` parts, to be read"
+    if type(e) in (list, tuple): return [_brief(a, most) for a in e]
+    if not isinstance(e, _Expr) or e.size <= most: return e
+    return _expr(e.op, *(_brief(a, most) for a in e.args), most=most)._replace(names=e.names)
 
 def _turned(e):
     "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
@@ -75,7 +76,8 @@ def _applied(op, args, kwargs, given, result):
         return _expr('-' if v < 0 else '+', args[0], product)
     if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, whatever tensor they are made like
         return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
-    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype')}
+    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
+    if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
     if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
     if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
     return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
@@ -383,7 +385,8 @@ def _kept(t, most):
 class _Running:
     "A step while it runs: what it was given, under the names that its layer has for them"
     def __init__(self, back, m, args, most=None): # entries of what is to be kept; None keeps nothing
-        self.back, self.inputs = back, dict(named_args(m, args[back:]))
+        self.back = back
+        self.inputs = {'out_' if k == 'out' else k: a for k,a in named_args(m, args[back:])} # out is what it returns
         local = self.inputs | {f'self.{k}' if k in self.inputs else k: p for k,p in m.named_params().items()}
         if back: local |= {'out': args[0]}
         self.local = {k: t for k,t in local.items() if isinstance(t, Tensor)}
@@ -769,6 +772,7 @@ def _alike(a, b):
 # %% ../nbs/06d_play.ipynb #7e24aa2a
 #| code-fold: true
 _rounds = 4000 # evaluations, to find what made what
+_gen = torch.Generator() # of numbers to try a formula on, so that the caller's random state is left alone
 
 def _terms(f, operands, value): # f(tensors) -> the result
     """For each entry of `value` the terms `[operand, entry, …]` that add up to it, and the factor they all have
@@ -782,30 +786,40 @@ def _terms(f, operands, value): # f(tensors) -> the result
         return f(given).flatten().double()
     pairs = [(o, p) for o in floats for p in floats if o < p]
     if sum(operands[o].numel()*operands[p].numel() for o,p in pairs) > _rounds or at().any(): return None
-    found, factors = [[] for _ in range(value.numel())], set()
+    found, factors = [[] for _ in range(value.numel())], []
     def note(v, *ones):
         for j in v.nonzero().flatten().tolist():
             found[j].append([k for one in ones for k in one])
-            factors.add(round(v[j].item(), 9))
+            factors.append(v[j].item())
     one = {(o, i): at((o, i)) for o in floats for i in range(operands[o].numel())}
     for o,p in pairs:
         for i in range(operands[o].numel()):
             for k in range(operands[p].numel()): note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))
     for ones,v in one.items(): note(v, ones)
-    if len(factors) > 1: return None
-    factor, flat = factors.pop() if factors else 1, [t.double().flatten().tolist() for t in operands]
-    sums = [factor*sum(math.prod(flat[o][i] for o,i in zip(t[::2], t[1::2])) for t in terms) for terms in found]
-    return (found, factor) if _alike(torch.tensor(sums, dtype=torch.float64).view(value.shape).to(value.dtype), value) else None
+    if factors and max(factors) - min(factors) > 1e-12*abs(factors[0]): return None
+    factor = factors[0] if factors else 1.
+    def sums(ts):
+        flat = [t.double().flatten().tolist() for t in ts]
+        added = [factor*sum(math.prod(flat[o][i] for o,i in zip(t[::2], t[1::2])) for t in terms) for terms in found]
+        return torch.tensor(added, dtype=torch.float64).view(value.shape)
+    others = [torch.rand(t.shape, dtype=torch.float64, generator=_gen.manual_seed(o)) + 0.5 if o in floats else t for o,t in enumerate(operands)]
+    right = _alike(sums(operands).to(value.dtype), value) and _alike(sums(others), f(others).double()) # not by luck
+    return (found, factor) if right else None
 
 def _depends(f, operands, value):
-    "For each entry of `value` one term of all entries of `operands` that it changes with"
-    found = [[] for _ in range(value.numel())]
+    "For each entry of `value` one term of all entries of `operands` that it changes with, by a little, or up and down by much"
+    operands = [t.double() if t.is_floating_point() else t for t in operands]
+    found, value = [[] for _ in range(value.numel())], f(operands)
     for o,t in enumerate(operands):
-        for i in range(t.numel() if t.is_floating_point() else 0):
-            other = t.clone(memory_format=torch.contiguous_format)
-            other.view(-1)[i] += 0.7183
-            now = f([other if p == o else q for p,q in enumerate(operands)])
-            for j in (now != value).flatten().nonzero().flatten().tolist(): found[j] += [o, i]
+        if not t.is_floating_point(): continue
+        low, high = t.aminmax()
+        for i in range(t.numel()):
+            changed, old = torch.zeros(value.numel(), dtype=torch.bool), t.flatten()[i]
+            for v in (old + 0.7183*(1 + old.abs()), high + 1, low - 1):
+                other = t.clone(memory_format=torch.contiguous_format)
+                other.view(-1)[i] = v
+                changed |= (f([other if p == o else q for p,q in enumerate(operands)]) != value).flatten()
+            for j in changed.nonzero().flatten().tolist(): found[j] += [o, i]
     return [[t] if t else [] for t in found]
 
 # %% ../nbs/06d_play.ipynb #e6258c35
@@ -849,7 +863,7 @@ def _stage(name, e, value, known, most):
     for o in _atoms(e):
         try: t = _value(o, known)
         except _NoValue: continue
-        if isinstance(t, Tensor): operands.setdefault(_text(o), t)
+        if isinstance(t, Tensor): operands.setdefault(_text(o), t if t.numel() <= most else _kept(t, most))
     stage, ts = _Stage(name, e, value, operands, {}), list(operands.values())
     if not ts or any(t.is_meta or t.numel() > most for t in (value, *ts)): return stage
     def f(ts, e=e): return _value(e, known | dict(zip(operands, ts)))
@@ -864,8 +878,8 @@ def _stage(name, e, value, known, most):
         if not found: return stage._replace(relation=dict(t=_depends(f, ts, value)))
     except (_NoValue, RuntimeError): return stage
     terms, factor = found
-    n = round(1/factor) if factor else 1
-    pre, post = ('', '') if factor == 1 else ('(', f') / {n}') if n > 1 and math.isclose(n*factor, 1) else (f'{factor:.6g} × (', ')')
+    n = round(1/factor) if abs(factor) > 1e-6 else 1
+    pre, post = ('', '') if factor == 1 else ('(', f') / {n}') if n > 1 and math.isclose(n*factor, 1, rel_tol=1e-6) else (f'{factor:.6g} × (', ')')
     if total is not e: pre, post = 'the largest of ', ''
     return stage._replace(relation=dict(t=terms, pre=pre, post=post.replace('-', '−'), sep=', ' if total is not e else ' + '))
 
@@ -880,7 +894,8 @@ def _stages(name, e, value, known, most):
     def named(e):
         if _atom(e) or not isinstance(e, _Expr) or not e.names: return e
         if (text := _text(e)) not in names:
-            v, names[text] = _value(e, known), chr(0x2460 + len(names))
+            size = _value(e, {k: _kept(t, 0) for k,t in known.items()}) # of what is large, the shape
+            v, names[text] = size if size.numel() > most else _value(e, known), chr(0x2460 + len(names))
             found.append(_stage(names[text], e, v, known, most))
             known[names[text]] = v
         return _name(names[text])
@@ -910,7 +925,7 @@ def _attr(value): # an attribute in single quotes, as JSON is full of double one
 def _lamp(name, x, y, kind, given=False):
     "A circle for a value, a square for a gradient"
     shape = f'<circle cx="{x}" cy="{y}" r="7"' if kind == 'v' else f'<rect x="{x-7}" y="{y-7}" width="14" height="14" rx="2"'
-    return f'{shape} class="{kind}{" given"*given}" data-x="{x}" data-y="{y}" data-n={_attr(name)}/>'
+    return f'{shape} class="{kind}{" given"*given}" data-n={_attr(name)}/>'
 
 def _lanes(end, before, depth):
     "`{id of a tensor: its lane}`: the longest way to `end` is lane 0, what leads into it has lanes of its own"
@@ -937,7 +952,7 @@ def _map(layer, recorder):
         for a in used:
             nodes.setdefault(id(a), (a, id(a) in asked))
             depth.setdefault(id(a), 0)
-        nodes[id(c.out)], depth[id(c.out)], before[id(c.out)] = (c.out, True), 1 + max(depth[id(a)] for a in used), used
+        nodes[id(c.out)], depth[id(c.out)], before[id(c.out)] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
         held[id(c.out)] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
     lanes = _lanes(calls[-1].out, before, depth)
     long = any(depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)] for c in calls for a in before[id(c.out)])
@@ -1060,10 +1075,14 @@ def _write_html(w, most, brief=False):
     r, stages = w.step, [] if brief else _stages(w.local, w.expr, w.value, w.known, most)
     entry, used = next(e for e in r.writes if e.name == w.name), [k for k in w.names if k in w.expr.names]
     stats = entry.stats and w.value.is_meta and 'mean {}, std {}, largest {}'.format(*map(_num, entry.stats[:3])) + f', zeros {_share(entry.stats.zeros)}.'
-    html = ''.join(_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', (_why(w, s) + f' {stats or ""}').rstrip()*(s is stages[-1]), most)
-                   for i,s in enumerate(stages))
-    if brief: html = (f'<p class="f">{_code(f"{w.local} = {_text(_brief(w.expr))}")}</p><p class="how">Of shape {_shape(w.value)}. '
-                      f'Without its numbers here, as the page would become too heavy; {_code(r.kind)} can be played by itself.</p>')
+    parts = [_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', (_why(w, s) + f' {stats or ""}').rstrip()*(s is stages[-1]), most)
+             for i,s in enumerate(stages)]
+    if len(parts) > 2: # the last one first to the eye
+        first = ', '.join(f'{s.name} = {_code(_text(s.expr))}' for s in stages[:-1])
+        parts[:-1] = [f'<details><summary>First {first}</summary>', *parts[:-1], '</details>']
+    html = ''.join(parts)
+    if brief: html = (f'<p class="f">{_code(f"{w.local} = {_text(_brief(w.expr))}")}</p>'
+                      f'<p class="how">{_shape(w.value)}, numbers left out: too heavy.</p>')
     verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
     head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
     others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
@@ -1085,7 +1104,7 @@ class Player:
                 f'<title>{escape(self.title)}</title><style>:root{{color-scheme:light dark}}body{{background:Canvas;color:CanvasText;'
                 'font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:0 auto;padding:1rem}</style></head>'
                 f'<body><main><h1 style="font-size:1.3rem">{escape(self.title)}</h1>{self.html}</main></body></html>')
-        path = Path(path)
+        path = Path(path).resolve()
         part = path.with_name(f'.{path.name}.part')
         try:
             part.write_text(page, encoding='utf-8')
@@ -1101,22 +1120,21 @@ def _file(name): # without what only an editor needs
 #| code-fold: true
 _heaviest = 60_000 # bytes of a player
 
-def _step(name, reads, words, html):
-    return f'<div class="step" data-r={_json(reads)} data-w={_attr(name)} data-l={_attr(words)}>{html}</div>'
+def _step(name, reads, html): return f'<div class="step" data-r={_json(reads)} data-w={_attr(name)}>{html}</div>'
 
-def _began(recorder):
+def _began(layer, recorder, most):
     "`(text, HTML)` of the step between forward and backward: the gradient of what came out"
-    w = next(w for w in recorder.writes if w.step.direction == 'backward')
-    name, g = f'{w.names["out"]}.g', w.known['out.g']
+    name = f'{[w for w in recorder.writes if w.step.direction == "forward"][-1].name}.g'
+    g = _kept(layer.out.g, most)
     says = 'the gradient of a loss with respect to itself is 1' if g.numel() == 1 else 'a gradient from behind is put on what came out'
-    return f'backward  {name}: {says}', _step(name, [], f'The way back begins: {name}', (
+    return f'backward  {name}: {says}', _step(name, [], (
         f'<p class="t"><b>The way back begins</b> with {_code(name, "wr")}: {says}.</p>'
         f'<div class="st" data-f={_json(dict(n=name, s=list(g.shape)))}><div class="lay scroll">{_matrix(g, name, "res")}</div></div>'))
 
 def _shown(w, most, brief=False):
     "The HTML of the step of the player that shows `w`"
     read = [w.names[k] for k in w.names if k in w.expr.names and not (k == w.local and w.how == 'added to')]
-    return _step(w.name, read, f'{w.step.direction.capitalize()} through {w.step.label}: {w.name}', _write_html(w, most, brief))
+    return _step(w.name, read, _write_html(w, most, brief))
 
 def play(layer:Module, # a layer, a composite or a Model
          *inputs, # what it is called with: (x, targ) for a Model
@@ -1127,25 +1145,29 @@ def play(layer:Module, # a layer, a composite or a Model
     In a pass of many steps the heaviest are shown without numbers, so that a player is of 60 kB at most. `ValueError`
     where the pass does not come to its end, for a negative `most`, or for more steps than that holds in any way. The
     gradients stay, as after any pass."""
-    if most < 0: raise ValueError(f'most={most}; wanted 0 or more entries')
+    if not isinstance(most, int) or most < 0: raise ValueError(f'most={most}; wanted 0 or more entries')
     refuse_inputs(layer, inputs)
     recorder = _recorded(layer, inputs, most)
     writes, title = recorder.writes, f'{type(layer).__name__}, one write at a time'
     steps = [_shown(w, most) for w in writes]
     back = sum(w.step.direction == 'forward' for w in writes)
-    text, began = _began(recorder)
+    text, began = _began(layer, recorder, most)
     frame = (f'<div class="player" role="group" aria-label={_attr(title)} data-lm-suppress-shortcuts="true">'
              f'<!--| quarto-html-table-processing: none --><style>{_file("player.css")}</style>{_map(layer, recorder)}{_legend}'
              '<div class="bar" hidden></div>', f'<script>{_file("player.js")}</script></div>')
-    def size(): return len(''.join([*frame, began, *steps]).encode())
+    def size(*parts): return sum(len(part.encode(errors='replace')) for part in parts)
+    whole = size(*frame, began, *steps)
     for i in sorted(range(len(steps)), key=lambda i: -len(steps[i])):
-        if size() <= _heaviest: break
-        steps[i] = min(steps[i], _shown(writes[i], most, brief=True), key=len)
-    if size() > _heaviest: raise ValueError(f'a pass of {len(steps)} writes makes {size():,} bytes; wanted {_heaviest:,} at most: play a part of it')
-    lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr))}' for w in writes]
+        if whole <= _heaviest: break
+        brief = min(steps[i], _shown(writes[i], most, brief=True), key=len)
+        whole += size(brief) - size(steps[i])
+        steps[i] = brief
+    if whole > _heaviest: raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; wanted {_heaviest:,} at most: play a part of it')
+    lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr, 60))}' for w in writes]
     steps.insert(back, began)
     lines.insert(back, text)
-    return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], ''.join([frame[0], *steps, frame[1]]))
+    html = ''.join([frame[0], *steps, frame[1]]).encode(errors='replace').decode()
+    return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], html)
 
 _legend = ('<p class="key" aria-hidden="true"><span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
         '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>numbers: three digits</p>')
