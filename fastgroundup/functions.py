@@ -6,7 +6,7 @@
 __all__ = ['check_function', 'check_pair', 'SweepRow', 'Sweep', 'sweep', 'fastgroundup_check']
 
 # %% ../nbs/04b_functions.ipynb #fb166763
-import copy, importlib.util, itertools, math, random, statistics, sys, time
+import copy, importlib.util, itertools, math, random, statistics, sys, textwrap, time
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -102,7 +102,7 @@ class _FunctionCase(Case):
 
     def anew(self, dtype=None): return _FunctionCase(self.fn, self.inputs, dtype or self.dtype, self.luck)
 
-def _said(e): return f'{type(e).__name__}: {next(iter(str(e).splitlines()), "")[:200]}'
+def _said(e): return f'{type(e).__name__}: {textwrap.shorten(next(iter(str(e).splitlines()), ""), 200, placeholder=" …")}'
 def _is_float(t): return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())
 def _real(t): return torch.view_as_real(t.resolve_conj()) if t.is_complex() else t
 def _together(outs): return outs[0] if len(outs) == 1 else torch.cat([o.flatten() for o in outs])
@@ -229,6 +229,9 @@ def _habits(case, noise):
     outs, again = case.run(), [u.clone() for u in us]
     watched = {**{f'input {i}': t for i,t in enumerate(case.passed) if isinstance(t, Tensor)},
                **{f'output {i}': o for i,o in enumerate(outs)}, **{f'the upstream gradient of output {i}': u for i,u in enumerate(again)}}
+    for i,(given,t) in enumerate(zip(case.args, case.passed)): # a change that autograd knows of makes t the result of another operation
+        if isinstance(t, Tensor) and t.requires_grad and t.grad_fn.name().startswith('CloneBackward') and not torch.equal(_real(t.detach()), given.detach()):
+            yield Diagnosis('in place', f'forward changes input {i} in place, and autograd is not told; wanted ctx.mark_dirty, or a new tensor')
     before = {k: t.detach().clone() for k,t in watched.items()}
     case.backward(again, outs, retain_graph=True)
     for k,t in watched.items():
@@ -245,7 +248,7 @@ def _habits(case, noise):
         if all(u.is_contiguous() and not u.storage_offset() for u in given): continue
         try:
             if differs(case.backward(given), wanted): wrong.append(words)
-        except Problem as e: wrong, why = [*wrong, words], f': {str(e)[:100]}'
+        except Problem as e: wrong, why = [*wrong, words], f': {textwrap.shorten(str(e), 200, placeholder=" …")}'
     if wrong: yield Diagnosis('layout', f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}')
     if len(us) > 1:
         alone, total = [], None
@@ -275,6 +278,7 @@ def check_function(fn, # a callable of tensors that returns a tensor or several:
     """Compare the gradients that `fn`'s own backward gives with how its outputs really change, or with `reference`'s; leave nothing changed
 
     `ValueError` for inputs that cannot be checked: none in floating point, an empty one, several devices, numbers not finite."""
+    if isinstance(fn, Module): raise ValueError(f'{type(fn).__name__} is a Module; wanted check_grads(layer, *inputs), which judges its bwd')
     _refuse_arguments(inputs)
     if isinstance(fn, type) and issubclass(fn, torch.autograd.Function): fn = fn.apply
     report = Report(_title(fn))
@@ -300,7 +304,7 @@ def _refuse_arguments(inputs):
         if t.device != next(iter(tensors.values())).device:
             raise ValueError(f'{k} is on {t.device}, others on {next(iter(tensors.values())).device}; wanted one device')
         if _is_float(t): _refuse_nonfinite(k, t)
-    if not any(_is_float(t) for t in tensors.values()): raise ValueError('no floating-point input; wanted one at least')
+    if not any(_is_float(t) for t in tensors.values()): raise ValueError("no floating-point tensor among the inputs; wanted one at least (of numpy's arrays: check_pair)")
 
 def _function_case(fn, inputs, dtype, report, kind):
     "The function at its inputs, in float64 where it takes that"
@@ -339,7 +343,7 @@ def _check_function(report, fn, inputs, reference, dtype, rtol, kind=_FunctionCa
     for r in report.wrong:
         off = getattr(r.diagnosis, 'off', None)
         if kind is not _FunctionCase or report.case or r.name not in case.place or off is None or not off.any(): continue
-        report.case = _to_paste(fn, inputs, case, case.place[r.name], off.nonzero()[0].tolist())
+        report.case = _to_paste(fn, inputs, case, case.place[r.name], off.nonzero().tolist())
     report.notes += _habits(case, noise)
 
 # %% ../nbs/04b_functions.ipynb #82b059c8
@@ -350,25 +354,28 @@ def _literal(t, drawn):
     if drawn and t.is_floating_point(): return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{asks})'
     return f'torch.tensor({t.tolist()}{f", dtype={t.dtype}"*t.is_floating_point()}{asks})'
 
-def _to_paste(fn, inputs, case, k, index):
-    "Eight lines that show by themselves what is wrong with entry `index` of the gradient of input `k`: tried, and None where they do not show it"
+def _to_paste(fn, inputs, case, k, indices):
+    "Eight lines that show by themselves what is wrong with an entry of the gradient of input `k`: tried, and None where they do not show it"
     where = getattr(fn, '__self__', fn)
     module, title = getattr(where, '__module__', ''), getattr(where, '__qualname__', '')
     simple = isinstance(k, int) and module and title.isidentifier() and isinstance(inputs[k], Tensor) and inputs[k].is_floating_point()
     named = f'from {module} import {title}' if simple and module != '__main__' else f'f = ... # {_title(fn)}'
-    call, at, n = f'{title}.apply' if where is not fn else title, ', '.join(map(str, index)) or '...', len(inputs)
+    call, n, best = f'{title}.apply' if where is not fn else title, len(inputs), (0.05, None)
+    step = 10.**round(math.log10(torch.finfo(case.dtype or next(iter(case.leaves.values())).dtype).eps)/3) # 1e-5 in float64, 1e-2 in float32
     args = [t.detach().to(case.dtype).requires_grad_(f'input {i}' in case.leaves) if isinstance(t, Tensor) and t.is_floating_point() else t for i,t in enumerate(inputs)]
-    for drawn,many in itertools.product((True, False), range(len(case.outs))):
+    for drawn,many,index in itertools.product((True, False), range(len(case.outs)), indices[:8]):
+        at = ', '.join(map(str, index)) or '...'
         def out(x): return f'f({", ".join([f"x{i}" if i != k else x for i in range(n)])})' + f'[{many}]'*(len(case.outs) > 1)
         lines = ['import torch', named + (f'; f = {call}' if simple and module != '__main__' else ''), f'torch.manual_seed(0)'*drawn]
         lines += [f'{", ".join(f"x{i}" for i in range(n))} = {", ".join(_literal(t, drawn) for t in args)}', f'u = torch.randn_like({out(f"x{k}")})',
-                  f'g = torch.autograd.grad({out(f"x{k}")}, x{k}, u)[0]', f'h = torch.zeros_like(x{k}); h[{at}] = 1e-6',
-                  f'print(g[{at}].item(), (({out(f"x{k} + h")} - {out(f"x{k} - h")})*u).sum().item()/2e-6) # backward says, forward does']
+                  f'g = torch.autograd.grad({out(f"x{k}")}, x{k}, u)[0]', f'h = torch.zeros_like(x{k}); h[{at}] = {step:g}',
+                  f'print(g[{at}].item(), (({out(f"x{k} + h")} - {out(f"x{k} - h")})*u).sum().item()/{2*step:g}) # backward says, forward does']
         lines, shown = [l for l in lines if l], []
         if max(map(len, lines)) > 400: continue
         try: exec('\n'.join([lines[0], *lines[2:]]), {'f': fn, 'print': lambda *a: shown.extend(a)})
         except Exception: continue
-        if len(shown) == 2 and abs(shown[0] - shown[1]) > 1e-3*max(map(abs, shown)): return '\n'.join(lines)
+        if len(shown) == 2: best = max(best, (abs(shown[0] - shown[1])/max(map(abs, shown)), '\n'.join(lines)), key=lambda b: b[0])
+        if best[1] and index == indices[:8][-1]: return best[1]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
 def _against_reference(report, fn, inputs, reference, dtype, rtol):
@@ -561,11 +568,12 @@ def _where(failed):
 def sweep(fn, # a callable of tensors, as check_function takes it
           make, # make(*size) -> the inputs, or the one input
           sizes, # numbers or tuples: what to call make with
-          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64
+          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64, where that is right
           reference=None, # a function of the same inputs in plain torch operations
          ) -> Sweep: # its pattern says what the failures have in common
     "Check `fn` over sizes, dtypes and layouts of its inputs, and say what the failures have in common"
     rows, todo = [], [(size if isinstance(size, tuple) else (size,), d) for size in sizes for d in dtypes]
+    if not todo: raise ValueError('no sizes, or no dtypes; wanted one of each at least')
     for size,dtype in _progress(todo):
         given = make(*size)
         given = [*given] if isinstance(given, (tuple, list)) else [given]
@@ -573,7 +581,10 @@ def sweep(fn, # a callable of tensors, as check_function takes it
             laid = [f(t.to(dtype)).requires_grad_(t.requires_grad) if _is_float(t) else t for t in given]
             if layout != 'contiguous' and all(t.is_contiguous() and not t.storage_offset() for t in laid if isinstance(t, Tensor)): continue
             with dice_kept():
-                report = check_function(fn, *laid, reference=reference or (None if dtype == torch.float64 else fn), dtype=dtype)
+                if reference: report = check_function(fn, *laid, reference=reference, dtype=dtype)
+                else: # by differences in float64; only what is right there is a judge of what rounding does to it below
+                    report = check_function(fn, *laid, dtype=torch.float64)
+                    if report.ok and dtype != torch.float64: report = check_function(fn, *laid, reference=fn, dtype=dtype)
             rows.append(SweepRow(size, dtype, layout, tuple(tuple(t.shape) for t in laid if isinstance(t, Tensor)), report))
     return Sweep(_title(fn), rows)
 
@@ -613,10 +624,10 @@ def _found(what, *more):
     except BaseException as e: raise ValueError(f'{path} raised {type(e).__name__}: {e}') from e
     for k in (first, *more):
         if not hasattr(module, k):
-            raise ValueError(f'{path} has no {k}; wanted one of {", ".join(k for k,v in vars(module).items() if callable(v) and k[0] != "_")}')
+            raise ValueError(f'{path} has no {k}; wanted one of {", ".join(k for k,v in vars(module).items() if callable(v) and k[0] != "_" and v.__module__ == module.__name__)}')
     return [getattr(module, k) for k in (first, *more)]
 
-def _check_own(what, inputs, params, backward, dtype, seed):
+def _check_own(what, inputs, params, backward, dtype, seed, asked):
     "The report on a layer, a function or a pair in a file of one's own"
     found = _found(what, *[backward]*bool(backward))
     torch.manual_seed(seed)
@@ -626,7 +637,8 @@ def _check_own(what, inputs, params, backward, dtype, seed):
         try: f = f(*given)
         except TypeError as e: raise ValueError(f'{what} with {len(given)} parameters: {e}; wanted --params, shapes of what it is made with') from None
     if isinstance(f, Module): return check_grads(f, *made)
-    return check_pair(*found, *made) if backward else check_function(f, *made)
+    if backward: return check_pair(*found, *made)
+    return check_function(f, *made, dtype=dtype if asked else None)
 
 @call_parse
 def fastgroundup_check(what:Param("file.py::name of a layer, a function or a pair; none: the lesson's network", str, opt=False, nargs='?')='',
@@ -638,10 +650,10 @@ def fastgroundup_check(what:Param("file.py::name of a layer, a function or a pai
                        rows:int=50_000, # training images to use, 1 to 50000
                        dtype:str='', # float64, float32, bfloat16 or float16; none: float32 for the lesson's network, else float64
                        device:str='cpu', # cpu or cuda
-                      ) -> int: # exit status: 0 all right, 1 a gradient is wrong, 2 bad arguments
+                      ) -> int: # exit status: 0 all right, 1 a gradient is wrong or could not be checked, 2 bad arguments
     "Check hand-written gradients: of a layer, a function or a pair in a file, or of the lesson's network on MNIST"
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
-    dtype = dtype or ('float64' if what else 'float32')
+    asked, dtype = bool(dtype), dtype or ('float64' if what else 'float32')
     wanted = [(-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
               (1 <= n_hidden <= 100_000, f'--n_hidden {n_hidden}; wanted 1 to 100000'),
               (1 <= rows <= 50_000, f'--rows {rows}; wanted 1 to 50000'),
@@ -652,7 +664,7 @@ def fastgroundup_check(what:Param("file.py::name of a layer, a function or a pai
     problem = next((problem for ok,problem in wanted if not ok), None)
     if not problem:
         if not what: return _check_lesson(seed, n_hidden, rows, dtype, device)
-        try: report = _check_own(what, inputs, params, backward, getattr(torch, dtype), seed)
+        try: report = _check_own(what, inputs, params, backward, getattr(torch, dtype), seed, asked)
         except ValueError as e: problem = ' '.join(str(e).split())
     if problem:
         print(f'fastgroundup_check: {problem}', file=sys.stderr)

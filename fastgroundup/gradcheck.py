@@ -80,8 +80,9 @@ class Report:
 
     def _summary(self):
         n, wrong = len(self.rows), len(self.wrong)
-        words = ('the check could not be made' if not n else f'{n-wrong} of {n} gradients are right')
-        return [f'{self.title}: {words}', *self.notes, *self.remarks]
+        words = 'the check could not be made' if not n else f'{n-wrong} of {n} gradients are right'
+        if n and self.notes: words += ', and yet NOT OK:' if not wrong else '; and NOT OK besides:'
+        return [f'{self.title}: {words}', *(f'- {note}' for note in self.notes), *self.remarks]
 
     def _folded(self):
         "The rows to show, and those to fold"
@@ -92,7 +93,7 @@ class Report:
         shown, folded = self._folded()
         more = [f'… and {len(folded)} more that are right']*bool(folded)
         return '\n'.join([*([_text_table(self._table(shown), (5,6,7))]*bool(shown)), *more, *(['']*bool(self.rows)), *self._summary(),
-                          *(['', 'by itself:', self.case] if self.case else [])])
+                          *(['', 'paste and run to see it:', self.case] if self.case else [])])
 
     def __repr__(self):
         "As text; in a terminal the verdicts have their colours"
@@ -104,7 +105,7 @@ class Report:
         shown, folded = self._folded()
         table = _html_table(self._table(shown), (5,6,7))*bool(shown)
         if folded: table += f'<details><summary>{len(folded)} more that are right</summary>{_html_table(self._table(folded), (5,6,7))}</details>'
-        by_itself = f'<p>by itself:</p><pre>{escape(self.case)}</pre>' if self.case else ''
+        by_itself = f'<p>Paste and run to see it:</p><pre>{escape(self.case)}</pre>' if self.case else ''
         return table + ''.join(f'<p>{escape(s)}</p>' for s in self._summary()) + by_itself
 
 # %% ../nbs/04_gradcheck.ipynb #e1583305

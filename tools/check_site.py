@@ -27,6 +27,7 @@ look = """() => ({
   images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
   cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
+  broken: [...document.querySelectorAll('main p, main li, main td')].map(e => e.textContent.match(/\\[[^\\]]*\\]\\([\\w./#-]+\\)/)?.[0]).filter(t => t),
   code: [...document.querySelectorAll('main pre')].map(e => e.textContent.match(/\\S*\\]\\(http\\S*/)?.[0]).filter(t => t),
   names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
 })"""
@@ -161,6 +162,7 @@ class Pages:
         for src,alt,width in seen['images']:
             if not alt: self.say(page, f'the figure {src} has no description', src)
             if not width: self.say(page, f'the picture {src} does not show', src)
+        for text in seen['broken']: self.say(page, f'a link that is none, {text}: nbdev puts its own round a name in backquotes', text)
         for text in seen['code']:
             self.say(page, f'a link inside code, {text}: nbdev puts it round a name of the package in backquotes')
         if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
