@@ -24,6 +24,7 @@ class Exercise(NamedTuple):
     inputs:object # function without arguments that gives what the layer is called with
     hints:tuple # the last is a solution
     proved:bool=True # whether a right one can be proved for every size
+    chapter:str='' # after which it can be done
 
     @property
     def name(self): return self.given.split('(')[0].removeprefix('class ')
@@ -267,6 +268,17 @@ add_grad(self.w, x.t() @ out.g)''')),
          'Take away from out.g what it has along out, row by row.',
          'add_grad(x, (out.g - out*(out.g*out).sum(1, keepdim=True))*out.r)')),
 )}
+
+_after = {'02': 'Bias ColumnMean Product',
+          '02b': 'MeanBias Square',
+          '03': 'Scale Outer Skip',
+          '04': 'Leaky Forgetful',
+          '07': 'RowSoftmax LabelLoss',
+          '09': 'Convolve',
+          '10': 'Centred Standard UnitRows',
+          '11': 'Gate Softplus',
+          '12': 'Lookup OneHead'}
+exercises = {name: e._replace(chapter=next(k for k,names in _after.items() if name in names.split())) for name,e in exercises.items()}
 
 # %% ../nbs/15_practice.ipynb #b206abac
 def exercise(name:str) -> Exercise: # one of `exercises`
