@@ -3,7 +3,8 @@
 errors on the console, requests that fail or leave this machine, formulas that are not set, links and anchors that lead nowhere,
 figures without a description, names of the package that prose mentions without a link, pages that scroll sideways on a phone or
 weigh over 1.5 MB, what axe-core calls serious, a search that does not find lin_grad, pages that the keyboard does not reach,
-players that do not play, and sums in them that are not what they say.
+players that do not play, and sums in them that are not what they say; chapters longer than fifteen screens, and more than ten blocks
+that are cut at the right.
 Build the site first: python tools/docs.py. Needs the extras dev and docs, Chromium, and axe-core (npm ci --prefix tools)."""
 import argparse, functools, html, math, os, re, shutil, sys, time
 from collections import defaultdict
@@ -17,6 +18,7 @@ from docs import root
 axe = root/'tools'/'node_modules'/'axe-core'/'axe.min.js'
 out = root/'_docs'
 limit = 1_500_000 # bytes of a page with all that it loads, unpacked
+screens, cut = 15, 10 # most screens of 900 pixels of a chapter, and blocks that are cut at the right in all pages, at 1280
 
 look = """() => ({
   links: [...document.querySelectorAll('a[href]')].map(e => [e.getAttribute('href'), e.textContent.trim()]),
@@ -25,6 +27,8 @@ look = """() => ({
   tex: [...document.querySelectorAll('main p, main li, main td')].filter(e => !e.querySelector('.katex, pre, table'))
        .map(e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.data).join(' ')).filter(t => /\\$\\$|\\\\\\(|\\\\\\[/.test(t)),
   images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
+  screens: document.documentElement.scrollHeight/900,
+  cut: [...document.querySelectorAll('main pre, main table:not(.m), main .cell-output-display')].filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).length,
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
   cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
   broken: [...document.querySelectorAll('main p, main li, main td')].map(e => e.textContent.match(/\\[[^\\]]*\\]\\([\\w./#-]+\\)/)?.[0]).filter(t => t),
@@ -168,6 +172,7 @@ class Pages:
         if seen['drawings']: self.say(page, f"{seen['drawings']} drawings inside the page have no description")
         if sum(size) > limit: self.say(page, f'{sum(size)/1e6:.2f} MB with all that it loads; wanted at most {limit/1e6} MB')
         seen['size'] = sum(size)
+        if seen['screens'] > screens and 'reference' not in page: self.say(page, f"{seen['screens']:.1f} screens; wanted at most {screens}")
         seen['sums'] = self.play(page, tab)
         tab.add_style_tag(content='* { transition: none !important }') # colours on their way are nobody's
         self.axe(page, tab, 'light')
@@ -323,6 +328,9 @@ def main():
     lines = [line for page in sorted(pages.found) for line in pages.found[page]]
     for line in lines: print(line)
     largest = max(pages.seen, key=lambda p: pages.seen[p]['size'])
+    if (blocks := sum(seen['cut'] for seen in pages.seen.values())) > cut:
+        lines.append(f'{blocks} blocks are cut at the right; wanted at most {cut}: ' + ', '.join(p for p,seen in pages.seen.items() if seen['cut']))
+        print(lines[-1])
     print(f"{sum(seen['sums'] for seen in pages.seen.values())} sums worked out in players")
     print(f"{len(pages.seen)} pages, {len(lines)} problem{'s'*(len(lines) != 1)}; the largest is {largest} "
           f"with {pages.seen[largest]['size']/1e6:.2f} MB; {time.perf_counter()-start:.0f} s")
