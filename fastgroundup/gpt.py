@@ -140,6 +140,7 @@ def fastgroundup_gpt(steps:int=900, # steps of training
                      load:str=None, # file of parameters that were saved: nothing is trained
                     ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
     "Train a small GPT with hand-written gradients on Shakespeare, print its validation loss, and have it write a page"
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where a character cannot be shown, print ?
     wanted = [(1 <= steps <= 10**7, f'--steps {steps}; wanted 1 or more'), (1 <= bs <= 4096, f'--bs {bs}; wanted 1 to 4096'),
               (all(1 <= v <= 4096 for v in (c, depth, heads, t)),
                f'--c {c} --depth {depth} --heads {heads} --t {t}; wanted 1 to 4096 of each'),

@@ -79,7 +79,7 @@ const start = root => {
   })
   lamps.forEach(l => { if (l.n in first) { l.e.classList.add('door'); l.e.addEventListener('click', () => to(first[l.n])) } })
 
-  // Guess the shape: what the step writes is blank until its shape is picked
+  // Guess first: what the step writes is blank until its shape is picked
   const shape = s => s.length == 1 ? `(${s[0]},)` : `(${s.join(', ')})`
   const ask = step => {
     all('.guess').forEach(e => e.remove())
@@ -103,7 +103,7 @@ const start = root => {
     forms[0].before(line)
   }
   guess.onchange = () => ask(steps[at].e)
-  bar.append(back, next, run, slider, count, make('label', {}, guess, ' Guess the shape'))
+  bar.append(back, next, run, slider, count, make('label', {}, guess, ' Guess first'))
   bar.before(said)
   bar.hidden = false
 

@@ -58,7 +58,7 @@ played = """async () => { // for each player what its lines say, as text and num
     const shape = at().querySelectorAll('.st').length && JSON.parse([...at().querySelectorAll('.st')].at(-1).dataset.f).s
     if (shape?.length) {
       const picks = [...at().querySelectorAll('.guess button')], right = picks.find(b => b.textContent == (shape.length == 1 ? `(${shape},)` : `(${shape.join(', ')})`))
-      if (!right || !at().querySelector('.blank')) wrong.push('Guess the shape hides nothing, or does not offer the shape')
+      if (!right || !at().querySelector('.blank')) wrong.push('Guess first hides nothing, or does not offer the shape')
       picks.find(b => b != right)?.click()
       if (!at().querySelector('.blank')) wrong.push('a wrong guess is taken for a right one')
       right?.click()
@@ -77,7 +77,7 @@ class Functions(dict):
     "Names in a formula: torch's, on numbers"
     def __missing__(self, name):
         import torch
-        return {'masked_fill': lambda a, m, v: v if m else a, 'where': lambda m, a, b: a if m else b}.get(name) or getattr(torch, name)
+        return {'max': max, 'masked_fill': lambda a, m, v: v if m else a, 'where': lambda m, a, b: a if m else b}.get(name) or getattr(torch, name)
 
 def unequal(line):
     """What is wrong with a line such as `out[0, 1] = 1 × −2 + 2 × 0.5 = −1`, None for nothing: its numbers, lists of one

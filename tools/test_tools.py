@@ -163,19 +163,45 @@ def test_check_site(scratch):
     text = text.replace('</body>', '<img src="https://example.com/x.png" alt="x"><img src="none.png" alt="x">'
                         '<script>console.error("planted words"); missing.call()</script></body>')
     text = re.sub('<a (href="train.html" class="sidebar-item-text)', r'<a tabindex="-1" \1', text)
+    played = scratch/'_docs'/'play.html'
+    shown = played.read_text(encoding='utf-8')
+    assert '<td>2<td>−1</table>' in shown
+    shown = shown.replace('<td>2<td>−1</table>', '<td>7<td>−1</table>', 1).replace('</main>', '<p>See [there](data.html).</p></main>')
+    played.write_text(shown, encoding='utf-8')
     (scratch/'_docs'/'leftover.html').write_text('<!DOCTYPE html><title>x</title>', encoding='utf-8')
     (scratch/'_docs'/'search.json').write_text('[]', encoding='utf-8')
     page.write_text(text + f'<!-- {"x" * 1_500_000} -->', encoding='utf-8')
-    status, said = tool(scratch, 'check_site', 'explore.html', 'index.html', 'data.html')
+    status, said = tool(scratch, 'check_site', 'explore.html', 'index.html', 'data.html', 'play.html')
     assert status == 1
     for words in (f'explore.html ({places[0]}): the link forward.html#no-such-heading leads to no such place',
                   f'explore.html ({places[1]}): the formula', f'explore.html ({places[2]}): wider than a phone',
                   'color-contrast (serious, light)', 'leftover.html: no notebook makes this page',
                   'has no description', 'it asks another machine for https://example.com/x.png', '404 for none.png',
                   'the console says: planted words', 'an error on the page: missing is not defined', 'MB with all that it loads',
+                  'says out[0, 0] = 1 × 1 + 2 × 0.5 + 0 = 7, which is 2', 'a link that is none, [there](data.html)',
                   'searching for lin_grad shows nothing', 'train.html (nbs/07_train.ipynb): Tab does not reach it in the sidebar'):
         assert any(words in line for line in said.splitlines()), (words, said)
     assert not re.search(r'^data\.html', said, re.M), said # which has nothing planted in it
+
+def test_sums_in_players():
+    from check_site import unequal
+    def line(text): # numbers in brackets
+        return [[p] if i % 2 else p for i,p in enumerate(re.split(r'[⟨⟩]', text))]
+    for right in ('a[0] = ⟨1.23⟩ × ⟨4.56⟩ = ⟨5.61⟩', 'a = (⟨1⟩ + ⟨2⟩) / 2 = ⟨1.5⟩', 'a = the largest of ⟨1⟩, ⟨−2⟩ = ⟨1⟩', 'a = (⟨−3⟩) ** 2 = ⟨9⟩',
+                  'a = ⟨2⟩ × (⟨0.1⟩ > 0) = ⟨2⟩', 'a = ⟨1⟩', 'a = ⟨1⟩ + … 40 more = ⟨99⟩', 'a = exp(⟨1⟩) = ⟨2.72⟩'):
+        assert unequal(line(right)) is None, right
+    for wrong in ('a[0] = ⟨1.23⟩ × ⟨4.56⟩ = ⟨5.7⟩', 'a = ⟨1⟩ + ⟨2⟩ = ⟨3.1⟩', 'a = the largest of ⟨1⟩, ⟨−2⟩ = ⟨−2⟩', 'a = ⟨−3⟩ ** 2 = ⟨−9⟩', 'a = ⟨2⟩ × (⟨−0.1⟩ > 0) = ⟨2⟩'):
+        assert unequal(line(wrong)), wrong
+
+def test_pandoc(scratch):
+    (scratch/'_proc').mkdir()
+    new(scratch/'_proc'/'01_a.ipynb', cell('markdown', 'A [link](02_b.ipynb), `[code](x)` and $f](x)$.'))
+    new(scratch/'_proc'/'02_b.ipynb', cell('markdown', 'Text.'))
+    status, said = tool(scratch, 'pandoc')
+    assert status == 0, said
+    new(scratch/'_proc'/'02_b.ipynb', cell('markdown', '::: {.note}\n\nnever closed\n\n[`a`](b)](c)\n\n[gone](03_c.ipynb)'))
+    status, said = tool(scratch, 'pandoc')
+    assert status == 1 and 'wanted a link' in said and 'the link 03_c.ipynb leads to no page' in said, said
 
 def test_check_site_says_what_is_missing(scratch):
     status, said = tool(scratch, 'check_site', PATH='')
