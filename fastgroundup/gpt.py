@@ -6,7 +6,7 @@
 __all__ = ['Characters', 'parts', 'windows', 'Head', 'gpt', 'write', 'fastgroundup_gpt']
 
 # %% ../nbs/13_gpt.ipynb #bcb351cc
-import math, re
+import math, re, sys
 from pathlib import Path
 import torch
 from torch import Tensor
