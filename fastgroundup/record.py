@@ -6,7 +6,7 @@
 __all__ = ['Recording', 'record_function', 'record']
 
 # %% ../nbs/08b_compile.ipynb #6f9b1a68
-import copy, re
+import copy, logging, re
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -40,7 +40,11 @@ def record_function(f, # a function of tensors
                                 symbolic_context=StatelessSymbolicContext(dynamic_sizes=axes))
         sizes |= {str(s.node.expr): f'{k}.shape[{i}]' for i,s in enumerate(fake.shape) if isinstance(s, torch.SymInt)}
         fakes.append(fake)
-    with torch.no_grad(), mode: graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True, **how)(*fakes)
+    log = logging.getLogger('torch._subclasses.fake_tensor') # prints a traceback of what it raises, and what it raises is answered
+    before, log.disabled = log.disabled, True
+    try:
+        with torch.no_grad(), mode: graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True, **how)(*fakes)
+    finally: log.disabled = before
     return graph, fakes, sizes, env
 
 def _conditions(env, sizes):
