@@ -802,8 +802,9 @@ def _terms(f, operands, value): # f(tensors) -> the result
         flat = [t.double().flatten().tolist() for t in ts]
         added = [factor*sum(math.prod(flat[o][i] for o,i in zip(t[::2], t[1::2])) for t in terms) for terms in found]
         return torch.tensor(added, dtype=torch.float64).view(value.shape)
-    others = [torch.rand(t.shape, dtype=torch.float64, generator=_gen.manual_seed(o)) + 0.5 if o in floats else t for o,t in enumerate(operands)]
-    right = _alike(sums(operands).to(value.dtype), value) and _alike(sums(others), f(others).double()) # not by luck
+    def drawn(t, seed): return torch.rand(t.shape, dtype=torch.float64, generator=_gen.manual_seed(seed)) + 0.5
+    others = [drawn(t, o) if o in floats else t for o,t in enumerate(operands)] # right by more than luck
+    right = _alike(sums(operands).to(value.dtype), value) and _alike(sums(others), f(others).double())
     return (found, factor) if right else None
 
 def _depends(f, operands, value):
@@ -872,16 +873,19 @@ def _stage(name, e, value, known, most):
         if all(map(_by_entry, _ops_in(e))):
             places = [torch.arange(t.numel()).view(t.shape).expand(value.shape).flatten() for t in ts]
             if _alike(f([t.flatten()[at] for t,at in zip(ts, places)]).flatten(), value.flatten()):
-                return stage._replace(relation=dict(e=stage.pieces, i=[None if t.shape == value.shape else at.tolist() for t,at in zip(ts, places)]))
+                own = [None if t.shape == value.shape else at.tolist() for t,at in zip(ts, places)]
+                return stage._replace(relation=dict(e=stage.pieces, i=own))
         total = e._replace(op='sum') if e.op == 'amax' else e
         found = _terms(lambda ts: f(ts, total), ts, f(ts, total))
         if not found: return stage._replace(relation=dict(t=_depends(f, ts, value)))
     except (_NoValue, RuntimeError): return stage
     terms, factor = found
     n = round(1/factor) if abs(factor) > 1e-6 else 1
-    pre, post = ('', '') if factor == 1 else ('(', f') / {n}') if n > 1 and math.isclose(n*factor, 1, rel_tol=1e-6) else (f'{factor:.6g} × (', ')')
-    if total is not e: pre, post = 'the largest of ', ''
-    return stage._replace(relation=dict(t=terms, pre=pre, post=post.replace('-', '−'), sep=', ' if total is not e else ' + '))
+    if total is not e: around = dict(pre='the largest of ', post='', sep=', ')
+    elif factor == 1: around = dict(pre='', post='', sep=' + ')
+    elif n > 1 and math.isclose(n*factor, 1, rel_tol=1e-6): around = dict(pre='(', post=f') / {n}', sep=' + ')
+    else: around = dict(pre=f'{factor:.6g} × ('.replace('-', '−'), post=')', sep=' + ')
+    return stage._replace(relation=dict(t=terms, **around))
 
 def _ops_in(e):
     "The operations of `e`, down to its operands"
@@ -944,7 +948,8 @@ def _map(layer, recorder):
     "The calls of a pass as SVG: a node for each tensor that goes from call to call, with a lamp for it and one for its gradient"
     names, calls, parts = recorder.names, layer.tape, []
     made, inputs = {id(c.out) for c in calls}, {id(t) for _,t in named_args(layer, layer.args) if isinstance(t, Tensor)}
-    nodes, depth, before, held = {}, {}, {}, {} # {id of a tensor: it, and whether it gets a gradient}, and by the id of what a call made
+    nodes, depth = {}, {} # {id of a tensor: it, and whether it gets a gradient}, {the same: calls before it}
+    before, held = {}, {} # {id of what a call made: what it came from}, {the same: what hangs above the call}
     for c in calls:
         given = list({id(a): a for _,a in named_args(c.layer, c.args) if isinstance(a, Tensor)}.values())
         asked = {id(a) for _,a in asked_args(c.layer, c.args)}
@@ -952,8 +957,9 @@ def _map(layer, recorder):
         for a in used:
             nodes.setdefault(id(a), (a, id(a) in asked))
             depth.setdefault(id(a), 0)
-        nodes[id(c.out)], depth[id(c.out)], before[id(c.out)] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
-        held[id(c.out)] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
+        k = id(c.out)
+        nodes[k], depth[k], before[k] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
+        held[k] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
     lanes = _lanes(calls[-1].out, before, depth)
     long = any(depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)] for c in calls for a in before[id(c.out)])
     above, pitch = 76 if any(held.values()) else 30, 132
@@ -967,21 +973,23 @@ def _map(layer, recorder):
             elif px - ax < pitch: way = f'M{ax+10} {ay}H{px-half}'
             else: way = f'M{ax} {ay-10}C{ax} {ay-above-56} {px} {ay-above-56} {px} {y-24}'
             parts.append(f'<path class="edge" d="{way}"/>')
-        parts.append(f'<path class="edge" d="M{px+half} {y}H{x-10}"/><rect class="pill" x="{px-half}" y="{y-24}" width="{2*half}" '
-                     f'height="62" rx="9"/><text class="kind" x="{px}" y="{y+11}">{escape(kind)}</text>')
+        parts.append(f'<path class="edge" d="M{px+half} {y}H{x-10}"/>'
+                     f'<rect class="pill" x="{px-half}" y="{y-24}" width="{2*half}" height="62" rx="9"/>'
+                     f'<text class="kind" x="{px}" y="{y+11}">{escape(kind)}</text>')
         shown = hangs[:3] if len(hangs) > 4 else hangs
         for i,(t, asked) in enumerate(shown):
             hx, name = px + 30*i - 15*(len(shown) - 1), names.get(id(t), '')
-            parts.append(f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>{_lamp(name, hx, y-54, "v", True)}' +
-                         (_lamp(f'{name}.g', hx, y - 36, 'g') if asked else ''))
+            parts += [f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>', _lamp(name, hx, y - 54, 'v', True)]
+            if asked: parts.append(_lamp(f'{name}.g', hx, y - 36, 'g'))
         if len(hangs) > len(shown): parts.append(f'<text x="{px+54}" y="{y-50}">+{len(hangs) - len(shown)}</text>')
     for t,asked in nodes.values():
         (x, y), name = place(t), names.get(id(t), '')
         parts.append(_lamp(name, x, y, 'v', id(t) not in made) + (_lamp(f'{name}.g', x, y + 28, 'g') if asked else ''))
-        for i,part in enumerate(re.split(r'(?=\.out)', name)): parts.append(f'<text x="{x}" y="{y+52+12*i}">{escape(part)}</text>')
+        parts += [f'<text x="{x}" y="{y+52+12*i}">{escape(s)}</text>' for i,s in enumerate(re.split(r'(?=\.out)', name))]
     width, height = 72 + pitch*max(depth.values()), 4 + above + 36*long + (above + 84)*max(lanes.values()) + 72
     return ('<div class="map" tabindex="0" role="group" aria-label="the picture">'
-            f'<svg role="img" aria-label="tensors and layers, from left to right" width="{width}" viewBox="0 0 {width} {height}">{"".join(parts)}</svg></div>')
+            f'<svg role="img" aria-label="tensors and layers, from left to right" width="{width}" viewBox="0 0 {width} {height}">'
+            f'{"".join(parts)}</svg></div>')
 
 # %% ../nbs/06d_play.ipynb #07e0f73b
 #| code-fold: true
@@ -1007,9 +1015,11 @@ def _matrix(t, caption, cls, width='', sign='', column=False):
         body, width = f'<div class="box" style="width:{across}px;height:{down}px"></div>', '0'
     else:
         gaps = t.shape[-2] if t.ndim > 2 else 0 # between the matrices of a stack
-        rows = [f'<tr{" class=gap" if gaps and i and i % gaps == 0 else ""}>{"".join(f"<td>{_num(v)}" for v in r)}' for i,r in enumerate(_rows(t, column))]
+        def row(i, r): return f'<tr{" class=gap" if gaps and i and i % gaps == 0 else ""}>{"".join(f"<td>{_num(v)}" for v in r)}'
+        rows = [row(i, r) for i,r in enumerate(_rows(t, column))]
         body = f'<table class=m aria-label={_attr(caption)}>{"".join(rows)}</table>'
-    return (f'<div class="op {cls}" data-s={str(list(t.shape)).replace(" ", "")}{f" style=--w:{width or _wide(t)}"*(width != "0")}><div class=cap>{sign}{_code(caption)} '
+    shape, style = str(list(t.shape)).replace(' ', ''), f' style=--w:{width or _wide(t)}'*(width != '0')
+    return (f'<div class="op {cls}" data-s={shape}{style}><div class=cap>{sign}{_code(caption)} '
             f'<span>{_shape(t)}</span></div>{body}</div>')
 
 def _dims(s):
@@ -1038,7 +1048,8 @@ def _says(s, most):
         word = {'sum': 'added up', 'mean': 'averaged', 'amax': 'searched for the largest'}[s.expr.op]
         if len(dims) == ts[0].ndim: return f'The entries of {names[0]}, {word}.'
         if ts[0].ndim == 2: return f'Each entry is a {"row" if dims[0] else "column"} of {names[0]}, {word}.'
-    if 'e' in s.relation: return 'Entry by entry' + ', where a smaller one is used again and again'*any(t.numel() < s.value.numel() for t in ts) + '.'
+    again = ', where a smaller one is used again and again'*any(t.numel() < s.value.numel() for t in ts)
+    if 'e' in s.relation: return f'Entry by entry{again}.'
     if s.relation: return 'Each entry is made of those that light up with it.'
     return f'More than {most} entries: shapes only.' if any(t.is_meta for t in (s.value, *ts)) else ''
 
@@ -1052,8 +1063,8 @@ def _why(w, s):
         return f' {name} was used for all {len(out)} rows of {_code("out")}: what each of them says is added up.'
     if not _product(s): return ''
     if texts[1] == 'out.g': return f' The same {name} was used for all {len(out)} rows: what each of them says is added up.'
-    if texts[0] == 'out.g': return f' An entry of {name} went into all {out.shape[1]} columns of its row of {_code("out")}: it hears from each.'
-    return ''
+    if texts[0] != 'out.g': return ''
+    return f' An entry of {name} went into all {out.shape[1]} columns of its row of {_code("out")}: it hears from each.'
 
 def _stage_html(s, say, after, most):
     texts, product, dims = [*s.operands], _product(s), _dims(s)
@@ -1062,21 +1073,26 @@ def _stage_html(s, say, after, most):
     under = [*ts[1:], s.value] if product else [ts[0], s.value] if down else [] # columns that stand over each other
     width = _wide(*under) if under else ''
     plus, column = product and len(ts) > 2, dims == (1,) and s.value.ndim == 1
-    tables = [_matrix(t, k, f'o{i % 4}', width*any(t is u for u in under), '+ '*(plus and i == 2)) for i,(k,t) in enumerate(s.operands.items())]
+    tables = [_matrix(t, k, f'o{i % 4}', width*any(t is u for u in under), '+ '*(plus and i == 2))
+              for i,(k,t) in enumerate(s.operands.items())]
     sign = '' if under or not ts else f'<div class="sign">{"=" if "e" in s.relation or "sep" in s.relation else "→"}</div>'
     tables.append(sign + _matrix(s.value, s.name, 'res', width, '= '*bool(under), column))
     data = dict(n=s.name, s=list(s.value.shape), **s.relation)
     line = f'<span class="res">{escape(s.name)}</span> = {formula}'
     return (f'<div class="st" data-f={_json(data)}><p class="f">{say}<code>{line}</code></p>'
-            f'<div class="lay scroll{" meet"*product or " down"*down}">{"".join(tables)}</div><p class="x"></p><p class="how">{_says(s, most)}{after}</p></div>')
+            f'<div class="lay scroll{" meet"*product or " down"*down}">{"".join(tables)}</div>'
+            f'<p class="x"></p><p class="how">{_says(s, most)}{after}</p></div>')
 
 def _write_html(w, most, brief=False):
     "The HTML of the step that shows `w`; `brief`: its formula and shapes alone"
     r, stages = w.step, [] if brief else _stages(w.local, w.expr, w.value, w.known, most)
     entry, used = next(e for e in r.writes if e.name == w.name), [k for k in w.names if k in w.expr.names]
-    stats = entry.stats and w.value.is_meta and 'mean {}, std {}, largest {}'.format(*map(_num, entry.stats[:3])) + f', zeros {_share(entry.stats.zeros)}.'
-    parts = [_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', (_why(w, s) + f' {stats or ""}').rstrip()*(s is stages[-1]), most)
-             for i,s in enumerate(stages)]
+    def after(s):
+        if s is not stages[-1]: return ''
+        if not entry.stats or not w.value.is_meta: return _why(w, s)
+        mean, std, largest = map(_num, entry.stats[:3])
+        return f'{_why(w, s)} mean {mean}, std {std}, largest {largest}, zeros {_share(entry.stats.zeros)}.'
+    parts = [_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', after(s), most) for i,s in enumerate(stages)]
     if len(parts) > 2: # the last one first to the eye
         first = ', '.join(f'{s.name} = {_code(_text(s.expr))}' for s in stages[:-1])
         parts[:-1] = [f'<details><summary>First {first}</summary>', *parts[:-1], '</details>']
@@ -1100,9 +1116,11 @@ class Player:
 
     def save(self, path): # file to write, such as 'pass.html'
         "Write a page of its own that needs nothing else, whole or not at all"
-        page = ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-                f'<title>{escape(self.title)}</title><style>:root{{color-scheme:light dark}}body{{background:Canvas;color:CanvasText;'
-                'font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:0 auto;padding:1rem}</style></head>'
+        style = (':root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif;'
+                 'max-width:50rem;margin:0 auto;padding:1rem}')
+        page = ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+                '<meta name="viewport" content="width=device-width, initial-scale=1">'
+                f'<title>{escape(self.title)}</title><style>{style}</style></head>'
                 f'<body><main><h1 style="font-size:1.3rem">{escape(self.title)}</h1>{self.html}</main></body></html>')
         path = Path(path).resolve()
         part = path.with_name(f'.{path.name}.part')
@@ -1113,8 +1131,8 @@ class Player:
 
 def _file(name): # without what only an editor needs
     text = (files('fastgroundup')/name).read_text(encoding='utf-8')
-    text = re.sub(r'/\*.*?\*/|^\s*//.*$', '', text, flags=re.S | re.M) if name.endswith('css') else re.sub(r'^\s*//.*$', '', text, flags=re.M)
-    return re.sub(r'\n\s*', '\n', text).strip()
+    comment = r'/\*.*?\*/' if name.endswith('css') else r'^\s*//[^\n]*$'
+    return re.sub(r'\n\s*', '\n', re.sub(comment, '', text, flags=re.S | re.M)).strip()
 
 # %% ../nbs/06d_play.ipynb #8d689ed5
 #| code-fold: true
@@ -1126,10 +1144,12 @@ def _began(layer, recorder, most):
     "`(text, HTML)` of the step between forward and backward: the gradient of what came out"
     name = f'{[w for w in recorder.writes if w.step.direction == "forward"][-1].name}.g'
     g = _kept(layer.out.g, most)
-    says = 'the gradient of a loss with respect to itself is 1' if g.numel() == 1 else 'a gradient from behind is put on what came out'
+    says = ('the gradient of a loss with respect to itself is 1' if g.numel() == 1 else
+            'a gradient from behind is put on what came out')
     return f'backward  {name}: {says}', _step(name, [], (
         f'<p class="t"><b>The way back begins</b> with {_code(name, "wr")}: {says}.</p>'
-        f'<div class="st" data-f={_json(dict(n=name, s=list(g.shape)))}><div class="lay scroll">{_matrix(g, name, "res")}</div></div>'))
+        f'<div class="st" data-f={_json(dict(n=name, s=list(g.shape)))}>'
+        f'<div class="lay scroll">{_matrix(g, name, "res")}</div></div>'))
 
 def _shown(w, most, brief=False):
     "The HTML of the step of the player that shows `w`"
@@ -1162,7 +1182,8 @@ def play(layer:Module, # a layer, a composite or a Model
         brief = min(steps[i], _shown(writes[i], most, brief=True), key=len)
         whole += size(brief) - size(steps[i])
         steps[i] = brief
-    if whole > _heaviest: raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; wanted {_heaviest:,} at most: play a part of it')
+    if whole > _heaviest:
+        raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; wanted {_heaviest:,} at most: play a part of it')
     lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr, 60))}' for w in writes]
     steps.insert(back, began)
     lines.insert(back, text)
@@ -1170,4 +1191,5 @@ def play(layer:Module, # a layer, a composite or a Model
     return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], html)
 
 _legend = ('<p class="key" aria-hidden="true"><span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
-        '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>numbers: three digits</p>')
+        '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>'
+        'numbers: three digits</p>')
