@@ -2,9 +2,11 @@
 
 Each notebook of _proc, which is what nbdev hands to Quarto, is read as Quarto reads it: its Markdown and the Markdown that its
 cells gave. Said are warnings, links and fences that pandoc takes for plain text, and addresses that lead to no page. Build the site
-first: python tools/docs.py. Needs pandoc (apt-get install pandoc)."""
-import json, re, shutil, subprocess, sys
+first: python tools/docs.py. Needs the extra docs."""
+import json, re, subprocess, sys
 from pathlib import Path
+
+import pypandoc
 
 from docs import cells, root
 
@@ -27,7 +29,7 @@ def strings(tree):
         yield from strings([v for k,v in tree.items() if k != 't'])
 
 def problems(path, pages):
-    done = subprocess.run(['pandoc', '--from', 'markdown', '--to', 'json'], input='\n\n'.join(text(path)), capture_output=True, text=True)
+    done = subprocess.run([pypandoc.get_pandoc_path(), '--from', 'markdown', '--to', 'json'], input='\n\n'.join(text(path)), capture_output=True, text=True)
     yield from done.stderr.splitlines()
     for kind,s in strings(json.loads(done.stdout or '{}').get('blocks', [])):
         if kind == 'text' and re.search(r'\]\(|^:{3,}', s): yield f'"{s}" is plain text to pandoc; wanted a link, or a fence that is closed'
@@ -35,7 +37,6 @@ def problems(path, pages):
         if target and Path(target[1]).name not in pages: yield f'the link {s} leads to no page'
 
 def main():
-    if not shutil.which('pandoc'): sys.exit('no pandoc here; wanted it to read the pages with: apt-get install pandoc')
     paths = sorted((root/'_proc').rglob('*.ipynb'))
     if not paths: sys.exit('no notebooks in _proc; python tools/docs.py puts them there')
     pages = {p.stem for p in paths} | {re.sub(r'^\d+[a-z]?_', '', p.stem) for p in paths} | {p.stem for p in (root/'_docs').rglob('*.html')}
