@@ -374,8 +374,9 @@ def _to_paste(fn, inputs, case, k, indices):
         if max(map(len, lines)) > 400: continue
         try: exec('\n'.join([lines[0], *lines[2:]]), {'f': fn, 'print': lambda *a: shown.extend(a)})
         except Exception: continue
-        if len(shown) == 2: best = max(best, (abs(shown[0] - shown[1])/max(map(abs, shown)), '\n'.join(lines)), key=lambda b: b[0])
-        if best[1] and index == indices[:8][-1]: return best[1]
+        if len(shown) == 2: best = max(best, (abs(shown[0] - shown[1])/max(*map(abs, shown), 1e-300), '\n'.join(lines)), key=lambda b: b[0])
+        if best[1] and index == indices[:8][-1]: break
+    return best[1]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
 def _against_reference(report, fn, inputs, reference, dtype, rtol):
