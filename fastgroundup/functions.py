@@ -625,7 +625,7 @@ def _found(what, *more):
     except BaseException as e: raise ValueError(f'{path} raised {type(e).__name__}: {e}') from e
     for k in (first, *more):
         if not hasattr(module, k):
-            raise ValueError(f'{path} has no {k}; wanted one of {", ".join(k for k,v in vars(module).items() if callable(v) and k[0] != "_" and v.__module__ == module.__name__)}')
+            raise ValueError(f'{path} has no {k}; wanted one of {", ".join(k for k,v in vars(module).items() if callable(v) and k[0] != "_" and getattr(v, "__module__", "") == module.__name__)}')
     return [getattr(module, k) for k in (first, *more)]
 
 def _check_own(what, inputs, params, backward, dtype, seed, asked):
