@@ -16,7 +16,9 @@ from .tape import Module, instead
 def add_product(t, a, b):
     "Add the product of the matrices `a` and `b` to `t.g`, in memory that the pass has for it where there is some"
     room = _pass.room.get(id(t))
-    add_grad(t, torch.mm(b.t(), a.t()).t() if room is None else torch.mm(a, b, out=room))
+    if room is not None: add_grad(t, torch.mm(a, b, out=room))
+    elif a.is_cuda: add_grad(t, a @ b)
+    else: add_grad(t, torch.mm(b.t(), a.t()).t()) # on a processor each column side by side
 
 class Lin(Module):
     "Linear layer, `x @ w + b`: x `(..., n_in)`, w `(n_in, n_out)`, b `(n_out,)`, out `(..., n_out)`; errors as in `lin`"
@@ -34,7 +36,7 @@ class Lin(Module):
         if x.ndim == 2 and wants(x): add_product(x, g, self.w.t())
         elif wants(x): add_grad(x, g @ self.w.t())
         if x.ndim > 2: g, x = g.flatten(0, -2), x.flatten(0, -2)
-        add_grad(self.w, torch.mm(g.t(), x).t())
+        add_product(self.w, x.t(), g)
         add_grad(self.b, g.sum(0))
 
 # %% ../nbs/03_refactor.ipynb #c3d52883

@@ -309,6 +309,8 @@ def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of
         raise ValueError(f'{", ".join(f"{k}={v}" for k,v in given.items())} in the environment; wanted a rank from 0 to '
                          'WORLD_SIZE - 1, and a port')
     if device == 'cuda':
+        here, gpus = int(os.environ.get('LOCAL_WORLD_SIZE', size)), torch.cuda.device_count()
+        if here > gpus: raise ValueError(f'{here} ranks on a machine with {gpus} GPU{"s"*(gpus != 1)}; wanted one for each rank')
         device = f'cuda:{os.environ.get("LOCAL_RANK", rank)}'
         torch.cuda.set_device(device)
     backend = 'gloo' if device == 'cpu' else 'nccl'

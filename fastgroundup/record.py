@@ -88,7 +88,7 @@ def record(layer:Module, # a layer, a composite or a Model
     named |= {f'self.{k}' if k in named else k: t for k,t in (*layer.named_params().items(), *layer.named_buffers().items())}
     named = {k: t for k,t in named.items() if next(n for n,u in named.items() if u is t) == k} # a tied one once
     twin, given = copy.deepcopy((layer, inputs), {id(t): t.detach().clone() for t in named.values()})
-    with torch.no_grad(), torch.random.fork_rng(devices=[]): out = twin(*given)
+    with torch.no_grad(), torch.random.fork_rng({t.device for t in named.values() if t.is_cuda}): out = twin(*given)
     if out.numel() != 1: named['out.g'] = torch.ones_like(out)
     root, outputs = [layer], []
     def one_pass(*tensors):

@@ -407,7 +407,7 @@ def _refuse_plain(root, args, out, tape):
     still = [p for p in root.params() if not p.requires_grad]
     try:
         for p in still: p.requires_grad_()
-        with torch.random.fork_rng(devices=[]), torch.enable_grad(), instead(replay):
+        with torch.random.fork_rng([out.device] if out.is_cuda else []), torch.enable_grad(), instead(replay):
             again = root.forward(*tree_map(twin, args))
         if again.grad_fn: found.append((name, 'its output', again.grad_fn))
     finally:

@@ -238,20 +238,20 @@ def _bar(total, done, shown):
     if not shown or not sys.stderr.isatty() or 'ipykernel' in sys.modules: return None
     return tqdm(total=total, initial=done, leave=False, unit='batch')
 
-def _get_random(generator):
+def _get_random(generator, device):
     "The states of all that draws random numbers"
     state = dict(torch=torch.get_rng_state(), python=random.getstate())
-    if torch.cuda.is_initialized(): state['cuda'] = torch.cuda.get_rng_state_all()
+    if device.type == 'cuda': state['cuda'] = torch.cuda.get_rng_state(device)
     if generator is not None: state['generator'] = generator.get_state()
     if numpy := sys.modules.get('numpy'):
         name, keys, *rest = numpy.random.get_state()
         state['numpy'] = name, keys.tolist(), *rest
     return state
 
-def _set_random(state, generator):
+def _set_random(state, generator, device):
     torch.set_rng_state(state['torch'])
     random.setstate(state['python'])
-    if 'cuda' in state and torch.cuda.is_available(): torch.cuda.set_rng_state_all(state['cuda'])
+    if 'cuda' in state and device.type == 'cuda': torch.cuda.set_rng_state(state['cuda'], device)
     if generator is not None: generator.set_state(state['generator'])
     if 'numpy' in state: __import__('numpy').random.set_state(state['numpy'])
 
@@ -259,6 +259,7 @@ class _Run:
     "Where a training is, and all that another process needs to go on from there"
     def __init__(self, model, opt, generator, facts):
         self.model, self.opt, self.generator, self.facts = model, opt, generator, facts
+        self.device = opt.params[0].device if opt.params else torch.device('cpu')
         self.history, self.start, self.epoch, self.taken, self.order = History(), time.perf_counter(), 1, 0, None
 
     def draw(self, n):
@@ -272,7 +273,7 @@ class _Run:
 
     def state(self):
         h = self.history
-        return dict(facts=self.facts, epoch=self.epoch, taken=self.taken, order=self.order, random=_get_random(self.generator),
+        return dict(facts=self.facts, epoch=self.epoch, taken=self.taken, order=self.order, random=_get_random(self.generator, self.device),
                     params=self.model.named_params(), buffers=self.model.named_buffers(),
                     opt={k: v for k,v in vars(self.opt).items() if k != 'params'},
                     losses=torch.tensor(h.losses, dtype=torch.float64), epochs=[tuple(e) for e in h.epochs],
@@ -288,7 +289,7 @@ class _Run:
         self.epoch, self.taken, self.order = state['epoch'], state['taken'], state['order']
         self.start = time.perf_counter() - state['seconds']
         self.history.losses, self.history.epochs = state['losses'].tolist(), [Epoch(*e) for e in state['epochs']]
-        _set_random(state['random'], self.generator)
+        _set_random(state['random'], self.generator, self.device)
 
 def _evaluate(model, x, y, ranks):
     "`evaluate` by all ranks, each some of the batches"
@@ -350,7 +351,7 @@ def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoi
     if ranks and compiled: raise ValueError(f'compiled in {ranks.size} ranks; wanted one process for a compiled step')
     if ranks and bs < ranks.size:
         raise ValueError(f'batches of {bs} rows for {ranks.size} ranks; wanted a row for each at least')
-    with torch.random.fork_rng(devices=[]): # all that is refused is refused before the first step, on a copy
+    with torch.random.fork_rng([x.device] if x.is_cuda else []): # all that is refused is refused before the first step, on a copy
         trial, (xb, yb) = copy.deepcopy(model), next(batches(x, y, bs, shuffle=False))
         trial(xb, yb)
         trial.backward(input_grad=False)
@@ -403,7 +404,7 @@ def fit(model:Model,
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
     keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
     if keep: _begin(run, keep, resume, ranks)
-    if ranks: _set_random(ranks.first(_get_random(generator)), generator) # one stream for all
+    if ranks: _set_random(ranks.first(_get_random(generator, x.device)), generator, x.device) # one stream for all
     history, verbose = run.history, verbose and first
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
@@ -604,14 +605,31 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
         return status
 
 # %% ../nbs/08b_compile.ipynb #f7e36ac1
-import copy
+import copy, warnings
 from .record import _refuse_values, record_function
 from .tape import _held
 
-def _leaves(state):
+def _leaves(opt):
     "The tensors of an optimizer's state, numbers turned into tensors of one: `{parameter: [tensor]}`"
-    def tensor(t): return t if isinstance(t, Tensor) else torch.tensor(float(t), dtype=torch.float64)
-    return {i: [tensor(t) for t in (s if isinstance(s, tuple) else (s,))] for i,s in state.items()}
+    def tensor(t, p): return t if isinstance(t, Tensor) else torch.tensor(float(t), dtype=torch.float64, device=p.device)
+    return {i: [tensor(t, opt.params[i]) for t in (s if isinstance(s, tuple) else (s,))] for i,s in opt.state.items()}
+
+def _captured(run, x, targ, tensors):
+    "`run(x, targ, *tensors)`, which writes into `tensors`, as a CUDA graph: started as a whole, without Python"
+    given, side, graph = (x.clone(), targ.clone()), torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    before, dice = [t.clone() for t in tensors], torch.cuda.get_rng_state(x.device)
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3): run(*given, *tensors)
+    torch.cuda.current_stream().wait_stream(side)
+    with torch.cuda.graph(graph): loss = run(*given, *tensors)
+    for t,b in zip(tensors, before): t.copy_(b) # no step was taken yet
+    torch.cuda.set_rng_state(dice, x.device)
+    def replay(x, targ, *_):
+        for t,new in zip(given, (x, targ)): t.copy_(new)
+        graph.replay()
+        return loss.clone()
+    return replay
 
 class _Program:
     "The step of `model` and `opt` for batches like `x` and `targ`, compiled; for any number of rows where `rows` is true"
@@ -624,7 +642,7 @@ class _Program:
                                                  'without compiled') from None
         held = {id(t): t for m in model.named_modules().values() for _,t in _held(m) if isinstance(t, Tensor)}
         held |= {id(p): p for p in opt.params}
-        states = _leaves(opt.state)
+        states = _leaves(opt)
         opt.state = {i: tuple(s) if isinstance(opt.state[i], tuple) else s[0] for i,s in states.items()} # from now on all tensors
         self.lr = torch.tensor(float(opt.lr), dtype=torch.float64, device=x.device)
         self.tensors = [self.lr, *held.values(), *[t for s in states.values() for t in s]]
@@ -645,12 +663,15 @@ class _Program:
             mover.step()
             finite = loss.isfinite()
             pairs = [(own[id(p)], new) for p,new in zip(opt.params, mover.params)]
-            pairs += [(t, new) for i,s in state.items() for t,new in zip(s, _leaves(mover.state)[i])]
+            pairs += [(t, new) for i,s in state.items() for t,new in zip(s, _leaves(mover)[i])]
             for old,new in pairs: old.copy_(torch.where(finite, new, old))
             return loss
         def symbolic(k, axis): return rows and k in ('x', 'targ') and axis == 0
         graph, fakes, _, _ = _refuse_values(root, lambda: record_function(step, named, symbolic))
-        self.run, self.kinds = compile_fx(graph, fakes), [*map(_kind, self.tensors)]
+        with warnings.catch_warnings(): # what Inductor says of its own choices
+            warnings.simplefilter('ignore')
+            self.run, self.kinds = compile_fx(graph, fakes), [*map(_kind, self.tensors)]
+        if x.is_cuda and not rows: self.run = _captured(self.run, x, targ, self.tensors)
 
     def __call__(self, x, targ, lr):
         if [*map(_kind, self.tensors)] != self.kinds:
@@ -669,8 +690,8 @@ def compile_step(model:Model, # called as model(x, targ)
                 ): # function step(x, targ) -> loss, a scalar
     """One step of training, forward, `bwd` and the update, as one compiled program; the numbers are those of the plain loop
 
-    The usual batch is compiled for its number of rows, one of another for any. Where the loss is not finite, nothing moves. The
-    program leaves no gradients. `ValueError` for a model that depends on the values of its tensors, `RuntimeError`
+    The usual batch is compiled for its number of rows, and on a GPU captured as a CUDA graph; one of another for any. Where
+    the loss is not finite, nothing moves. The program leaves no gradients. `ValueError` for a model that depends on the values of its tensors, `RuntimeError`
     without a C++ compiler."""
     programs, usual, modules = {}, {}, [*model.named_modules().values()]
     opt.start()
