@@ -15,11 +15,11 @@ from fastcore.script import Param, call_parse
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from . import __version__
-from .compare import Diagnosis, explain, rel_error, rtols
+from .compare import Diagnosis, explain, rel_error, rtols, worst
 from .data import load_mnist
 from .forward import init_params, lin, mse, relu
 from .gradcheck import Report, Row, _clone, _html_table, _progress, _refuse_nonfinite, _text_table, _upstream, check_grads
-from .judge import Case, Luck, Problem, at_a_kink, by_differences, dice_kept, excuse, name, off, rounding_losses, sentence, typical, where_luck_is
+from .judge import Case, Luck, Numbers, Problem, across, at_a_kink, by_differences, dice_kept, excuse, finite, finite_alike, laid_out, name, off, others, out_of_proportion, rounding_losses, sentence, sliced, sums_up, typical, where_luck_is
 from .layers import Lin, Model, Mse, Relu
 from .ranks import pieces
 from .tape import Module
@@ -30,17 +30,20 @@ class _FunctionCase(Case):
     """A function at its inputs: what comes out, end to end as one vector if there are several outputs
 
     A complex tensor is two real numbers an entry. `leaves` are the inputs that ask for a gradient, and the parameters of an
-    nn.Module; `written` is the function's own backward."""
-    def __init__(self, fn, inputs, dtype, luck=None, state=None):
-        self.fn, self.inputs, self.dtype, self.luck, self.slopes, self.kept = fn, inputs, dtype, luck or Luck(False), {}, None
-        if isinstance(fn, torch.nn.Module):
-            fn = copy.deepcopy(fn)
-            self.fn = fn.to(dtype) if dtype else fn
+    nn.Module; `written` is the function's own backward. Of a module, or what is bound to one, a copy runs, each time from the same buffers."""
+    plain, graph = False, False # whether nothing tells autograd what is changed in place; whether the function itself asks autograd
+    def __init__(self, fn, inputs, dtype, luck=None):
+        self.source, self.fn, self.inputs, self.dtype, self.luck, self.slopes, self.kept = fn, fn, inputs, dtype, luck or Luck(False), {}, None
+        module, self.buffers = fn if isinstance(fn, torch.nn.Module) else getattr(fn, '__self__', None), []
+        if isinstance(module, torch.nn.Module):
+            own = copy.deepcopy(module).to(dtype) if dtype else copy.deepcopy(module)
+            self.fn = own if module is fn else getattr(own, fn.__name__)
+            self.buffers = [(m, k, b.clone()) for m in own.modules() for k,b in m._buffers.items() if b is not None]
         asked = [i for i,t in enumerate(inputs) if _is_float(t) and (t.requires_grad or not any(_is_float(s) and s.requires_grad for s in inputs))]
         self.args = [_real(_clone(t, dtype)).requires_grad_(i in asked) if isinstance(t, Tensor) and _is_float(t) else t for i,t in enumerate(inputs)]
         named = [(f'input {i}', self.args[i]) for i in asked]
         self.place = {f'input {i}': i for i in asked} # of a key among the inputs
-        if isinstance(fn, torch.nn.Module): named += [(k, p) for k,p in self.fn.named_parameters() if p.requires_grad]
+        if module is fn and module is not None: named += [(k, p) for k,p in self.fn.named_parameters() if p.requires_grad]
         self.names, self.leaves = {k: k for k,_ in named}, dict(named)
         with torch.enable_grad(): self.outs = self.run()
         self.out = _together(self.outs).detach()
@@ -51,7 +54,8 @@ class _FunctionCase(Case):
     def run(self):
         "The outputs that have a gradient, those that are complex as real numbers"
         given = [torch.view_as_complex(a) if isinstance(t, Tensor) and t.is_complex() else a for t,a in zip(self.inputs, self.args)]
-        given = [a.clone() if isinstance(a, Tensor) else a for a in given] # a leaf cannot be changed in place, and the function may
+        given = [a.clone() if isinstance(a, Tensor) else _own(a) for a in given] # a leaf cannot be changed in place, and the function may
+        for m,k,b in self.buffers: m._buffers[k] = b.clone()
         with self.luck.again():
             try: out = self.fn(*given)
             except Exception as e: raise Problem(f'the function raised {_said(e)}') from e
@@ -78,6 +82,7 @@ class _FunctionCase(Case):
         if not used: return {k: torch.zeros_like(leaf) for k,leaf in leaves.items()}
         try: found = torch.autograd.grad([o for o,_ in used], [*leaves.values()], [u for _,u in used], allow_unused=True, **kwargs)
         except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
+        found = [g if g is None or g.layout is torch.strided else g.to_dense() for g in found]
         return {k: torch.zeros_like(leaf) if g is None or g._is_zerotensor() else g for (k,leaf),g in zip(leaves.items(), found)}
 
     def written(self, upstream=None): return self.backward(self.parts(self.upstream if upstream is None else upstream))
@@ -93,16 +98,26 @@ class _FunctionCase(Case):
         for i in range(len(many) if len(many) > 1 else 0):
             yield 'share', f'the share of output {i} is missing', self.right(torch.cat([(u*(j != i)).flatten() for j,u in enumerate(many)]))[k]
 
-    @torch.no_grad()
     def moved(self, k, by):
         leaf, kept = self.leaves[k], self.leaves[k].data
         leaf.data = kept + by
-        try: return _together(self.run())
+        try:
+            with torch.set_grad_enabled(self.graph): return _together(self.run()).detach()
+        except Problem:
+            if self.graph: raise
         finally: leaf.data = kept
+        self.graph = True # it may ask autograd for something itself
+        return self.moved(k, by)
 
-    def anew(self, dtype=None): return _FunctionCase(self.fn, self.inputs, dtype or self.dtype, self.luck)
+    def anew(self, dtype=None): return type(self)(self.source, self.inputs, dtype or self.dtype, self.luck)
 
 def _said(e): return f'{type(e).__name__}: {textwrap.shorten(next(iter(str(e).splitlines()), ""), 200, placeholder=" …")}'
+def _own(a):
+    "A copy of a container, or of numpy's array, which a function may write to"
+    if not isinstance(a, (dict, list, tuple, set)) and type(a).__module__ != 'numpy': return a
+    try: return copy.deepcopy(a)
+    except Exception: return a
+
 def _is_float(t): return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())
 def _real(t): return torch.view_as_real(t.resolve_conj()) if t.is_complex() else t
 def _together(outs): return outs[0] if len(outs) == 1 else torch.cat([o.flatten() for o in outs])
@@ -112,51 +127,95 @@ def _refuse_layout(name, t):
 
 # %% ../nbs/04b_functions.ipynb #13a27f8a
 class _Slopes:
-    "How every output changes with some entries of a leaf: central differences of two widths, extrapolated to none"
+    """How every output changes with some entries of a leaf: differences of several widths, and of two where they are extrapolated to none
+
+    `noise` is what each output is off: with few digits it is measured, by moves of the leaf that are too small to matter."""
     def __init__(self, case, k, eps, most):
-        self.case, self.k, self.eps, self.leaf = case, k, eps, case.leaves[k].detach()
-        n = self.leaf.numel()
+        self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
+        n, size = self.leaf.numel(), self.leaf.abs().flatten()
         self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
-        self.whole = len(self.entries) == n
-        self.scale = self.leaf.abs().flatten().clamp(min=0.1*typical(self.leaf)).tolist()
-        self.width, self.digits, self.least = (1e-3, 16, 64) if eps < 1e-12 else (10*eps**0.5, 4, 0.5)
+        self.whole, self.dim = len(self.entries) == n, []
+        self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
+        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*eps**0.5, (40*eps**0.5, 160*eps**0.5, 2.5*eps**0.5))
+        self.widths = [(wide, False), *[(w, False) for w in tight], *[(w, True) for w in (wide, *tight[:2])]] # of the usual scale, then of the entry's own size
         self.columns = torch.zeros(case.out.numel(), n, dtype=torch.float64) if self.whole else {}
         self.blur = torch.zeros(n, dtype=torch.float64) # what each entry of the gradient may be off
-        self.floor = max(1e-9, eps)*case.written()[k].abs().max().item()
+        self.u, self.out = case.upstream.double().flatten().cpu(), case.out.double().flatten().cpu()
+        self.noise = 16*eps*self.out.abs() if self.fine else self.measured()
+        g = case.written()[k]
+        self.floor = (1e-9 if self.fine else 16*eps)*(0. if g is None or g.shape != self.leaf.shape else g.abs().max().item())
 
-    def central(self, i, h):
-        v = torch.zeros(self.leaf.shape, dtype=self.leaf.dtype, device=self.leaf.device)
-        v.view(-1)[i] = h
-        return ((self.case.moved(self.k, v) - self.case.moved(self.k, -v)).double().flatten()/(2*h)).cpu()
+    def measured(self):
+        gen, found = torch.Generator(self.leaf.device).manual_seed(7), self.eps/4*self.out.abs()
+        for _ in range(8):
+            v = torch.randint(-2, 3, self.leaf.shape, generator=gen, device=self.leaf.device).to(self.leaf)*self.eps*self.leaf
+            found = torch.maximum(found, (self.case.moved(self.k, v).double().flatten().cpu() - self.out).abs())
+        return found
 
-    def measure(self, i):
-        "Note how the outputs change with entry `i`, and how far that may be off"
-        h, u, out = self.width*self.scale[i], self.case.upstream.double().flatten().cpu().abs(), self.case.out.double().flatten().cpu().abs()
-        wide, half = self.central(i, h), self.central(i, h/2)
-        column = (4*half - wide)/3 if self.eps < 1e-12 else wide # which of few digits keeps most
-        self.blur[i] = (u*((half - wide).abs()*(0.3 if self.eps < 1e-12 else 1) + self.digits*self.eps*out*(column != 0)/h)).nan_to_num(math.inf).sum()
-        return column
+    def slope(self, i, h):
+        "By a step to both sides, or to the one where there are numbers"
+        def at(h):
+            v = torch.zeros(self.leaf.shape, dtype=self.leaf.dtype, device=self.leaf.device)
+            v.view(-1)[i] = h
+            return self.case.moved(self.k, v).double().flatten().cpu()
+        up, down = at(h), at(-h)
+        if up.isfinite().all() and down.isfinite().all(): return (up - down)/(2*h)
+        if not up.isfinite().all(): h, up = -h, down
+        return (4*at(h/2) - up - 3*self.out)/h
+
+    def measure(self, i, width, own=False):
+        "How the outputs change with entry `i`, how far the sum that the upstream gradient makes of that may be off, and how far the width alone makes it"
+        h = width*(self.own if own else self.scale)[i]
+        column = self.slope(i, h)
+        apart = torch.zeros(())
+        if width == self.widths[0][0]: # extrapolated; of few digits the wide one keeps most
+            half = self.slope(i, h/2)
+            apart, column = (self.u*(half - column)).abs().sum()*(0.3 if self.fine else 1), (4*half - column)/3 if self.fine else column
+        shaken, moved = self.noise*self.u.abs(), column != 0
+        least = shaken[~moved].max() if not moved.all() else 0. # what seems to stay may move by less than it can show
+        return column, (apart + (shaken[moved].sum() if self.fine else 2*shaken[moved].norm())/h + least/h).nan_to_num(math.inf).item()
 
     def agree(self, i, value):
         "Whether the gradient `value` of entry `i` is what the outputs say, with a step of some width"
-        u, out, column = self.case.upstream.double().flatten().cpu(), self.case.out.double().flatten().cpu().abs(), self.measure(i)
-        least = self.least*self.eps*(u.abs()*out).sum().item()/self.scale[i] # what no difference of the outputs can show
-        for width in (None, 1e-5, 1e-7, 1e-2, 1e-8) if self.eps < 1e-12 else (None,):
-            if width:
-                h, column = width*self.scale[i], self.central(i, width*self.scale[i])
-                self.blur[i] = (u.abs()*16*self.eps*out*(column != 0)/h).sum()
-            e = (u*column).sum().item()
-            close = abs(e - value) <= self.blur[i].item() + (1e-6 if width else 1e-7)*abs(e) + self.floor + least
-            if close and (width is None or self.blur[i] <= 1e-2*abs(e) + self.floor + least): break
-        else: column, close = self.measure(i), False
-        if self.whole: self.columns[:,i] = column.nan_to_num(0)
+        least = self.least(i)
+        sharp, dim, wide = [], None, (None, math.inf)
+        for n,(width, own) in enumerate(self.widths):
+            if own and not 0 < self.own[i] < self.scale[i]: break
+            column, blur = self.measure(i, width, own)
+            e = (self.u*column).sum().item()
+            near = blur + ((1e-6 if n else 1e-7) if self.fine else 16*self.eps)*abs(e) + self.floor + least
+            close = abs(e - value) <= near
+            if value == 0 and not column.any(): return self.keep(i, column, 0., True)
+            if blur <= (1e-2 if self.fine else 0.05)*abs(e) + self.floor + least: # it tells something
+                if close: break
+                if any(abs(e - f) <= near + also for f,also in sharp): return self.keep(i, column, blur, False) # two say the same, and it is another
+                sharp.append((e, near))
+            elif close and dim is None: dim = column, blur
+            if math.isfinite(e) and blur < wide[1]: wide = column, blur
+        else: close = False
+        if close and blur <= 0.05*abs(value) + self.floor + least: return self.keep(i, column, blur, True)
+        self.dim.append(i)
+        return self.keep(i, *(dim or wide), dim is not None or close)
+
+    def least(self, i): # what no difference of the outputs can show
+        return 64*self.eps*(self.u.abs()*self.out.abs()).sum().item()/self.scale[i] if self.fine else 0.
+
+    def keep(self, i, column, blur, close):
+        self.blur[i] = blur
+        if self.whole and column is not None: self.columns[:,i] = column.nan_to_num(0)
         return close
+
+    def endless(self, i, value):
+        "Whether the slope at entry `i` grows without end as the step shrinks: to the infinite `value`, or, where that is finite, since the outputs jump"
+        far, near, nearest = ((self.u*self.slope(i, h*self.scale[i])).sum().item() for h in (1e-4, 1e-8, 1e-12))
+        grows = abs(nearest) > 5*abs(near) > 25*abs(far)
+        return grows and (math.isfinite(value) or not math.isnan(value) and (nearest > 0) == (value > 0))
 
 def _roughness(case, k):
     "The rounding step that the function's own outputs show, where they do not follow a small step of the leaf `k`"
     leaf = case.leaves[k].detach()
     gen = torch.Generator(leaf.device).manual_seed(5)
-    v = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -1., 1.).to(leaf)*leaf.abs().clamp(min=0.1*typical(leaf))
+    v = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -1., 1.).to(leaf)*torch.where(leaf == 0, 0.1*typical(leaf), leaf.abs())
     def change(h): return (case.moved(k, h*v) - case.out).double()/h
     def size(t): return torch.linalg.vector_norm(t).item()
     steps = [10.**-n for n in range(9, 1, -1)]
@@ -170,36 +229,43 @@ def _judge_function(case, k, report, most, rtol, bar):
     "The row of one leaf, by how the outputs change"
     written, leaf = case.written(), case.leaves[k]
     g, eps = written[k], max(case.eps, case.rough)
-    row = lambda verdict, words, error=None: Row(k, tuple(leaf.shape), leaf.dtype, g.abs().max().item(), None, error, verdict, words)
+    row = lambda verdict, words, error=None: Row(k, tuple(leaf.shape), leaf.dtype, finite(g).abs().max().item(), None, error, verdict, words)
     if g is None or g.shape != leaf.shape or not g.is_floating_point():
         slopes = _Slopes(case, k, eps, most)
         if slopes.whole:
-            for i in slopes.entries: slopes.columns[:,i] = slopes.measure(i).nan_to_num(0)
+            for i in slopes.entries: slopes.agree(i, math.nan)
             case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *leaf.shape)
         e = case.right()[k] if slopes.whole else leaf
         words = explain(g, e, 1e-6) or Diagnosis('shape', 'wrong shape')
         return Row(k, tuple(leaf.shape), leaf.dtype, None, None, math.inf, 'WRONG', words)
-    if not g.isfinite().all(): return row('WRONG', explain(g, torch.zeros_like(g), 0))
+    endless = [i for i in (~g.isfinite()).flatten().nonzero().flatten().tolist() if _Slopes(case, k, eps, most).endless(i, g.flatten()[i].item())]
+    if len(endless) < int((~g.isfinite()).sum()): return row('WRONG', explain(g, torch.zeros_like(g), 0))
     for eps in (eps, None):
         if eps is None: # what disagrees may have few digits
             eps = _roughness(case, k)
             if eps <= slopes.eps: break
-            if eps > 1e-3:
-                report.notes.append(f'{k}: the function computes with a rounding step of about {eps:.0e}, too coarse for differences; wanted reference=')
-                return row('not checked', Diagnosis('coarse', ''))
-        slopes, values = _Slopes(case, k, eps, most), g.double().flatten().tolist()
-        far = []
+            if eps > 1e-3: return row('not judged', Diagnosis('coarse', f'it computes with a rounding step of about {eps:.0e}, too coarse for differences; wanted reference='))
+        slopes, values, far = _Slopes(case, k, eps, most), g.double().flatten().tolist(), []
         for i in bar(slopes.entries):
-            if not slopes.agree(i, values[i]): far.append(i)
+            if i not in endless and not slopes.agree(i, values[i]) and not slopes.endless(i, values[i]): far.append(i)
             if len(far) > 50 and not slopes.whole: break
         if not far: break
     if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *leaf.shape)
     right = case.right()
-    error = rel_error(g.double(), right[k].double()) if slopes.whole else by_differences(case, k, lambda u: case.written(u)[k], eps)
-    if not far and (slopes.whole or error is None or error <= 1e-5): return row('right', Diagnosis('right', ''), error)
+    if endless: right = right | {k: torch.where(g.isfinite(), right[k], g.double())}
+    error = rel_error(*finite_alike(g.double(), right[k].double())) if slopes.whole else by_differences(case, k, lambda u: case.written(u)[k], eps)
+    telling = [i for i in slopes.entries if abs(values[i]) > 1e-2*finite(g).abs().max().item() + slopes.least(i)]
+    if not far and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
+        return row('not judged', Diagnosis('coarse', 'differences have too few digits here; wanted reference='), error)
+    if not far and (slopes.whole or error is None or error <= max(1e-5, 3*eps**0.5)):
+        if slopes.whole and slopes.fine and 3e-9 < error < 1e-6: # as much as a dtype of fewer digits would take
+            with Numbers() as seen: case.written()
+            if max(eps, case.rough) < seen.eps:
+                return row('WRONG', Diagnosis('cast', f'backward casts to a dtype with a rounding step of {seen.eps:.0e}, which forward does not'), error)
+        return row('right', Diagnosis('right', ''), error)
     if rtol and error is not None and error <= rtol: return row('right', Diagnosis('right', ''), error)
     if not slopes.whole: return row('WRONG', Diagnosis('unknown', 'the input is too large to name the mistake; try a smaller one'), error)
-    lost = 32*eps*rounding_losses(case, ('written',)).get(k, g.abs()).double().flatten().cpu() # in operations made of others too
+    lost = 32*eps*case.loses.get(k, g.abs()).double().flatten().cpu() # in operations made of others too
     e = right[k].double().flatten().cpu()
     far = [i for i in far if not abs(values[i] - e[i].item()) <= lost[i].item()]
     if not far: return row('right', Diagnosis('right', ''), error)
@@ -208,12 +274,25 @@ def _judge_function(case, k, report, most, rtol, bar):
     off = off.view(g.shape).to(g.device)
     e = right[k].to(g.dtype)
     why, choices = excuse(case, k, g, torch.where(off, e, g), off, eps)
-    if why == 'kink': return row('kink', at_a_kink, error)
-    if choices is not None: e = torch.where(choices, g, e)
-    n = leaf.shape[0] if leaf.ndim else None
-    e = torch.where(e.abs() <= slopes.blur.view(g.shape).to(e) + slopes.floor, 0, e)
+    if why == 'kink' and sums_up(case, k, written, eps): return row('kink', at_a_kink, error)
+    if choices is not None and why != 'kink': e = torch.where(choices, g, e)
+    n, blur = leaf.shape[0] if leaf.ndim else None, slopes.blur.view(g.shape).to(e) + slopes.floor
+    e = torch.where(e.abs() <= blur, torch.where((g - e).abs() <= blur, g, 0) if not slopes.fine else 0, e)
+    if why in ('kink', 'ties'): return row('WRONG', Diagnosis('ties', 'entries that tie share their gradient, and get more or less than the whole').add(worst(g, e), off), error)
     blur = (torch.linalg.vector_norm(slopes.blur)/torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)).item()
     return row('WRONG', name(case, k, written, right | {k: e}, min(max(1e-5, 10*blur), 1e-2), n), error)
+
+def _after_another(case, us):
+    "The gradients of a call, with another call between it and its backward"
+    with torch.enable_grad(): outs = case.run()
+    kept = {k: leaf.data for k,leaf in case.leaves.items()}
+    try:
+        for leaf in case.leaves.values(): leaf.data = leaf.data*0.75
+        with torch.enable_grad(): case.run()
+    except Problem: pass # it does not take other numbers
+    finally:
+        for k,leaf in case.leaves.items(): leaf.data = kept[k]
+    return case.backward(us, outs)
 
 def _habits(case, noise):
     "What a backward gets wrong that one call with a plain upstream gradient does not show: a sentence each"
@@ -221,7 +300,7 @@ def _habits(case, noise):
     if any(g is None or g.shape != case.leaves[k].shape or not g.isfinite().all() for k,g in base.items()): return # the rows say so
     most = max(1e-9, 30*noise, 64*case.eps)
     def size(t): return torch.linalg.vector_norm(t.double()).item()
-    def differs(found, wanted=base): return [k for k,g in found.items() if not size(g - wanted[k]) <= most*(size(wanted[k]) + size(base[k]))]
+    def differs(found, wanted=base): return others(case, found, wanted, most)
     def tried(kind, words, f):
         try: wrong = differs(f())
         except Problem as e: return [Diagnosis(kind, f'{words}: {e}')]
@@ -230,26 +309,28 @@ def _habits(case, noise):
     watched = {**{f'input {i}': t for i,t in enumerate(case.passed) if isinstance(t, Tensor)},
                **{f'output {i}': o for i,o in enumerate(outs)}, **{f'the upstream gradient of output {i}': u for i,u in enumerate(again)}}
     for i,(given,t) in enumerate(zip(case.args, case.passed)): # a change that autograd knows of makes t the result of another operation
-        if isinstance(t, Tensor) and t.requires_grad and t.grad_fn.name().startswith('CloneBackward') and not torch.equal(_real(t.detach()), given.detach()):
-            yield Diagnosis('in place', f'forward changes input {i} in place, and autograd is not told; wanted ctx.mark_dirty, or a new tensor')
+        untold = isinstance(t, Tensor) and (case.plain or t.requires_grad and t.grad_fn.name().startswith('CloneBackward'))
+        if untold and not torch.equal(_real(t.detach()), given.detach()):
+            yield Diagnosis('in place', f'forward changes input {i} in place' + (', and autograd is not told; wanted ctx.mark_dirty, or a new tensor' if not case.plain else '; wanted a new one'))
     before = {k: t.detach().clone() for k,t in watched.items()}
     case.backward(again, outs, retain_graph=True)
     for k,t in watched.items():
         if not torch.equal(t.detach(), before[k]) and not (t.isnan() & before[k].isnan()).any(): yield Diagnosis('in place', f'backward changes {k} in place; wanted a new tensor')
     yield from tried('retained', 'wrong in a second backward through a retained graph', lambda: case.backward([u.clone() for u in us], outs))
-    const = [torch.view_as_real(torch.full_like(torch.view_as_complex(u), 0.75)) if pair else torch.full_like(u, 0.75) for u,pair in zip(us, case.pairs)]
+    first = {k: (g, g.clone()) for k,g in case.backward(us).items()}
+    case.backward([2*u for u in us])
+    if any(not torch.equal(*pair) for pair in first.values()): yield Diagnosis('buffer', 'the gradient that backward gives is overwritten by its next call; wanted a new tensor')
+    if not case.plain: yield from tried('state', 'wrong where the function is called again before its backward, so that what it keeps is lost', lambda: _after_another(case, us))
     def each(f, us): # complex numbers are laid out as such
         return [torch.view_as_real(f(torch.view_as_complex(u))) if pair else f(u) for u,pair in zip(us, case.pairs)]
-    laid = {'transposed': (each(_across, us), base),
-            'a slice with an offset': (each(_sliced, us), base),
-            'expanded from one number, as .sum() gives it': (each(lambda u: torch.full((), 0.75, dtype=u.dtype, device=u.device).expand(u.shape), const), case.backward(const))}
     wrong, why = [], ''
-    for words,(given,wanted) in laid.items():
-        if all(u.is_contiguous() and not u.storage_offset() for u in given): continue
+    for words,laid,plain in laid_out(us, each):
         try:
-            if differs(case.backward(given), wanted): wrong.append(words)
+            if differs(case.backward(laid), base if all(torch.equal(u, v) for u,v in zip(us, plain)) else case.backward(plain)): wrong.append(words)
         except Problem as e: wrong, why = [*wrong, words], f': {textwrap.shorten(str(e), 200, placeholder=" …")}'
     if wrong: yield Diagnosis('layout', f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}')
+    if wrong := out_of_proportion(case, case.backward, us, base, most):
+        yield Diagnosis('upstream', f'wrong for another size of the upstream gradient: it does not grow with it for {", ".join(wrong)}')
     if len(us) > 1:
         alone, total = [], None
         for i,u in enumerate(us):
@@ -261,12 +342,12 @@ def _habits(case, noise):
             if wrong: yield Diagnosis('none', f'wrong where only one output has a gradient, and the others None: the gradient of {", ".join(wrong)} is another')
     for k,leaf in case.leaves.items():
         if len(case.leaves) == 1: break
-        others = [t for j,t in case.leaves.items() if j != k]
+        rest = [t for j,t in case.leaves.items() if j != k]
         try:
-            for t in others: t.requires_grad_(False)
+            for t in rest: t.requires_grad_(False)
             yield from tried('alone', f'wrong where {k} alone asks for a gradient', lambda: case.backward(us, leaves={k: leaf}))
         finally:
-            for t in others: t.requires_grad_()
+            for t in rest: t.requires_grad_()
 
 # %% ../nbs/04b_functions.ipynb #7d3e2a2e
 def check_function(fn, # a callable of tensors that returns a tensor or several: a function, a torch.autograd.Function, an nn.Module
@@ -279,7 +360,8 @@ def check_function(fn, # a callable of tensors that returns a tensor or several:
 
     `ValueError` for inputs that cannot be checked: none in floating point, an empty one, several devices, numbers not finite."""
     if isinstance(fn, Module): raise ValueError(f'{type(fn).__name__} is a Module; wanted check_grads(layer, *inputs), which judges its bwd')
-    _refuse_arguments(inputs)
+    _refuse_arguments(inputs, fn)
+    if dtype and dtype not in (*rtols, torch.complex64, torch.complex128): raise ValueError(f'dtype={dtype}; wanted torch.float64, float32, bfloat16 or float16')
     if isinstance(fn, type) and issubclass(fn, torch.autograd.Function): fn = fn.apply
     report = Report(_title(fn))
     with dice_kept(), torch.enable_grad():
@@ -294,9 +376,10 @@ def _title(fn):
     if isinstance(owner, type): return f'{owner.__name__}.apply'
     return getattr(fn, '__name__', None) or getattr(fn, '_qualname', None) or type(fn).__name__
 
-def _refuse_arguments(inputs):
+def _refuse_arguments(inputs, fn=None):
     tensors = {f'input {i}': t for i,t in enumerate(inputs) if isinstance(t, Tensor)}
     for k,t in tensors.items():
+        if t.is_nested or t.device.type == 'meta': raise ValueError(f'{k} is a {"nested" if t.is_nested else "meta"} tensor; wanted one with numbers in one piece')
         if t.layout is not torch.strided: raise ValueError(f'{k} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
         if not t.numel(): raise ValueError(f'{k} of shape {tuple(t.shape)} is empty; wanted one entry at least')
         if _is_float(t) and t.dtype not in (*rtols, torch.complex64, torch.complex128):
@@ -304,7 +387,7 @@ def _refuse_arguments(inputs):
         if t.device != next(iter(tensors.values())).device:
             raise ValueError(f'{k} is on {t.device}, others on {next(iter(tensors.values())).device}; wanted one device')
         if _is_float(t): _refuse_nonfinite(k, t)
-    if not any(_is_float(t) for t in tensors.values()): raise ValueError("no floating-point tensor among the inputs; wanted one at least (of numpy's arrays: check_pair)")
+    if not any(_is_float(t) for t in (*tensors.values(), *(fn.parameters() if isinstance(fn, torch.nn.Module) else ()))): raise ValueError("no floating-point tensor among the inputs; wanted one at least (of numpy's arrays: check_pair)")
 
 def _function_case(fn, inputs, dtype, report, kind):
     "The function at its inputs, in float64 where it takes that"
@@ -322,7 +405,7 @@ def _function_case(fn, inputs, dtype, report, kind):
     if dtype: return case(dtype)
     try: return case(torch.float64)
     except Problem as e: fine = e
-    given = next(t.dtype for t in inputs if _is_float(t))
+    given = next(t.dtype for t in (*inputs, *(fn.parameters() if isinstance(fn, torch.nn.Module) else ())) if _is_float(t))
     if given in (torch.float64, torch.complex128): raise fine
     try: found = case(None)
     except Problem: raise fine from None
@@ -345,6 +428,18 @@ def _check_function(report, fn, inputs, reference, dtype, rtol, kind=_FunctionCa
         if kind is not _FunctionCase or report.case or r.name not in case.place or off is None or not off.any(): continue
         report.case = _to_paste(fn, inputs, case, case.place[r.name], off.nonzero().tolist())
     report.notes += _habits(case, noise)
+    given = next((t.dtype for t in inputs if _is_float(t)), torch.float64)
+    if report.ok and not dtype and kind is _FunctionCase and case.dtype == torch.float64 and given in _gross: _in_own_dtype(report, fn, inputs, given)
+
+_gross = {torch.float32: 1e-2, torch.float16: 0.1, torch.bfloat16: 0.1}
+
+def _in_own_dtype(report, fn, inputs, dtype):
+    "What is right in float64, and far from it in the dtype of the inputs"
+    own = Report('')
+    try: _against_reference(own, fn, inputs, fn, dtype)
+    except Problem as e: return report.remarks.append(f'checked in float64: in {str(dtype)[6:]} {e}')
+    wrong = {r.name: r for r in own.wrong if r.autograd > _gross[dtype]}
+    report.rows = [r._replace(verdict='WRONG', diagnosis=wrong[r.name].diagnosis.add(f'; only in {str(dtype)[6:]}, right in float64')) if r.name in wrong else r for r in report.rows]
 
 # %% ../nbs/04b_functions.ipynb #82b059c8
 def _literal(t, drawn):
@@ -379,7 +474,7 @@ def _to_paste(fn, inputs, case, k, indices):
     return best[1]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
-def _against_reference(report, fn, inputs, reference, dtype, rtol):
+def _against_reference(report, fn, inputs, reference, dtype, rtol=None):
     "Fill in the report of `check_function` where there is a reference: the function in its own dtype, the reference in float64 and in that dtype"
     case, fine, low = (_FunctionCase(*args) for args in ((fn, inputs, dtype), (reference, inputs, torch.float64), (reference, inputs, dtype)))
     itself = reference is fn # which says nothing of what it loses in its own dtype
@@ -409,11 +504,11 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol):
 # %% ../nbs/04b_functions.ipynb #559cfb51
 class _PairCase(_FunctionCase):
     "A forward and a backward that are two functions, of tensors or of numpy's arrays"
-    def __init__(self, pair, inputs, dtype, luck=None): super().__init__(pair, inputs, dtype, luck)
+    plain = True
 
     def run(self):
         forward, back, as_numpy = self.fn
-        given = [a.detach().clone() if isinstance(a, Tensor) else a for a in self.args]
+        given = [a.detach().clone() if isinstance(a, Tensor) else _own(a) for a in self.args]
         self.passed = given
         with self.luck.again():
             try: found = forward(*[_array(a, as_numpy) for a in given])
@@ -430,7 +525,7 @@ class _PairCase(_FunctionCase):
     def backward(self, upstreams, outs=None, leaves=None, retain_graph=False):
         _, back, as_numpy = self.fn
         if outs is None: self.run()
-        u = upstreams[0]
+        u = upstreams[0].to(self.dtype)
         dout = u.item() if not u.ndim else _array(u, as_numpy)
         if back is None: found = tree_map(lambda g: g*dout if _number(g) else g, self.cache)
         else:
@@ -440,8 +535,6 @@ class _PairCase(_FunctionCase):
         keys = list(self.leaves)
         if len(found) != len(keys): raise Problem(f'{len(found)} gradients for {len(keys)} floating-point inputs; wanted one for each, in their order')
         return {k: None if g is None else _tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
-
-    def anew(self, dtype=None): return _PairCase(self.fn, self.inputs, dtype or self.dtype, self.luck)
 
 def _number(a): return isinstance(a, (Tensor, float)) or type(a).__module__ == 'numpy'
 def _array(a, as_numpy): return a.numpy() if as_numpy and isinstance(a, Tensor) else a
@@ -576,7 +669,7 @@ def sweep(fn, # a callable of tensors, as check_function takes it
     rows, todo = [], [(size if isinstance(size, tuple) else (size,), d) for size in sizes for d in dtypes]
     if not todo: raise ValueError('no sizes, or no dtypes; wanted one of each at least')
     for size,dtype in _progress(todo):
-        given = make(*size)
+        with dice_kept(): given = make(*size)
         given = [*given] if isinstance(given, (tuple, list)) else [given]
         for layout,f in _layouts.items():
             laid = [f(t.to(dtype)).requires_grad_(t.requires_grad) if _is_float(t) else t for t in given]
@@ -585,17 +678,12 @@ def sweep(fn, # a callable of tensors, as check_function takes it
                 if reference: report = check_function(fn, *laid, reference=reference, dtype=dtype)
                 else: # by differences in float64; only what is right there is a judge of what rounding does to it below
                     report = check_function(fn, *laid, dtype=torch.float64)
-                    if report.ok and dtype != torch.float64: report = check_function(fn, *laid, reference=fn, dtype=dtype)
+                    if not report.rows and dtype != torch.float64: report = check_function(fn, *laid, dtype=dtype) # it does not run there
+                    elif report.ok and dtype != torch.float64: report = check_function(fn, *laid, reference=fn, dtype=dtype)
             rows.append(SweepRow(size, dtype, layout, tuple(tuple(t.shape) for t in laid if isinstance(t, Tensor)), report))
     return Sweep(_title(fn), rows)
 
-def _across(t): return t.transpose(-1, -2).contiguous().transpose(-1, -2) if t.ndim > 1 else t
-def _sliced(t):
-    if not t.ndim: return t
-    wide = t.new_zeros(*t.shape[:-1], t.shape[-1] + 3)
-    wide[...,1:-2] = t
-    return wide[...,1:-2]
-_layouts = {'contiguous': lambda t: t.detach().clone(memory_format=torch.contiguous_format), 'transposed': lambda t: _across(t.detach()), 'sliced': lambda t: _sliced(t.detach())}
+_layouts = {'contiguous': lambda t: t.detach().clone(memory_format=torch.contiguous_format), 'transposed': lambda t: across(t.detach()), 'sliced': lambda t: sliced(t.detach())}
 
 # %% ../nbs/04b_functions.ipynb #5d868edc
 def _seconds(f, wait):
@@ -609,7 +697,9 @@ def _seconds(f, wait):
 def _shaped(text, dtype):
     "The tensor that `4,3` or `4,3:10` asks for; `ValueError` for anything else"
     shape, _, below = text.partition(':')
-    try: shape, below = [int(n) for n in shape.split(',')], int(below or 0)
+    try:
+        shape, below = [int(n) for n in shape.split(',')], int(below or 0)
+        if min(shape) < 1 or below < 0 or math.prod(shape) > 10**9: raise ValueError
     except ValueError: raise ValueError(f'{text}; wanted a shape such as 4,3, or 4,3:10 for integers below 10') from None
     return torch.randint(below, shape) if below else torch.randn(shape, dtype=torch.float64).to(dtype)
 

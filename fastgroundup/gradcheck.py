@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error, rtols, worst
-from .judge import Bounds, Case, Luck, Numbers, Problem, Verdict, at_a_kink, dice_kept, everywhere, excuse, judge, off, sentence, where_luck_is
+from .judge import Bounds, Case, Luck, Numbers, Problem, Verdict, at_a_kink, dice_kept, everywhere, excuse, finite_alike, judge, laid_out, off, others, out_of_proportion, sentence, where_luck_is
 from .tape import Module, _held, asked_args, named_args, named_tensors, refuse_inputs, watching
 
 # %% ../nbs/04_gradcheck.ipynb #13966d67
@@ -40,6 +40,8 @@ def _html_table(rows, right=()):
     body = ''.join(line(r, 'td') for r in body)
     return f'<table class="table table-sm"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
 
+_fine = 'right', 'kink', 'rounding'
+
 class Row(NamedTuple):
     "What is known of one gradient"
     name:str # such as `x`, `layers.0.w`, `layers.0.out`
@@ -48,7 +50,7 @@ class Row(NamedTuple):
     largest:float # largest |g|
     autograd:float # relative error against autograd, or against a reference
     numeric:float # relative error against float64 differences
-    verdict:str # right, kink, rounding, WRONG or DISPUTED
+    verdict:str # right, kink, rounding, WRONG, DISPUTED or not judged
     diagnosis:Diagnosis # what is wrong, or why it is right
 
 class Report:
@@ -63,7 +65,7 @@ class Report:
     @property
     def wrong(self): return [r for r in self.rows if r.verdict in ('WRONG', 'DISPUTED')]
     @property
-    def ok(self): return bool(self.rows) and not self.wrong and not self.notes
+    def ok(self): return bool(self.rows) and not self.notes and all(r.verdict in _fine for r in self.rows)
 
     def assert_ok(self):
         "Raise `AssertionError` with the whole report unless all is well"
@@ -79,9 +81,10 @@ class Report:
                    number(r.autograd), number(r.numeric))
 
     def _summary(self):
-        n, wrong = len(self.rows), len(self.wrong)
-        words = 'the check could not be made' if not n else f'{n-wrong} of {n} gradients are right'
-        if n and self.notes: words += ', and yet NOT OK:' if not wrong else '; and NOT OK besides:'
+        n, wrong, unknown = len(self.rows), len(self.wrong), sum(r.verdict == 'not judged' for r in self.rows)
+        words = 'the check could not be made' if not n else f'{n - wrong - unknown} of {n} gradients are right'
+        if unknown: words += f', {unknown} not judged'
+        if n and self.notes: words += '; and NOT OK besides:' if wrong or unknown else ', and yet NOT OK:'
         return [f'{self.title}: {words}', *(f'- {note}' for note in self.notes), *self.remarks]
 
     def _folded(self):
@@ -143,6 +146,12 @@ class _Step:
     @cached_property
     def low(self): return _LayerCase(self).right() # by autograd in the dtypes that there are
 
+    @cached_property
+    def overflows(self): # whether finite numbers gave one that is not; a mask is infinite because it was asked to be
+        if self.out.isfinite().all(): return False
+        with Numbers() as seen: _LayerCase(self)
+        return seen.infinite
+
 class _Watch:
     "Notes each call and each `bwd` of a pass, and what is changed in place that should not be"
     def __init__(self, root, record):
@@ -178,7 +187,11 @@ class _Watch:
         tensors = {id(t): t for t in (*tree_leaves(args), *m.params()) if isinstance(t, Tensor)}.values()
         before, step = [None if getattr(t, 'g', None) is None else (t.g, t.g.clone()) for t in tensors], self.at.get(id(out))
         upstream = out.g.clone()
-        self.run('bwd', m, run, out, *args)
+        name, _ = self.run('bwd', m, run, out, *args)
+        for t in tensors:
+            g = getattr(t, 'g', None)
+            if g is None or isinstance(g, Tensor) and g.is_floating_point() and g.layout is torch.strided: continue
+            raise Problem(f'{name}: bwd gave a gradient that is {f"a {str(g.layout)[6:]} tensor of {str(g.dtype)[6:]}" if isinstance(g, Tensor) else f"of type {type(g).__name__}"}; wanted a dense tensor in floating point')
         if step: step.upstream, step.wrote = upstream, [(t, b, getattr(t, 'g', None)) for t,b in zip(tensors, before)]
 
 def _by_hand(module, inputs, record=False):
@@ -193,7 +206,9 @@ def _by_hand(module, inputs, record=False):
         named = _asked(module)
         for s,c in zip(watch.steps, module.tape): s.out, watch.at[id(c.out)] = c.out, s
         try: module.backward()
-        except (Problem, RuntimeError, ValueError) as e: watch.notes.append(str(e))
+        except (Problem, RuntimeError, ValueError) as e: # what was written until then is looked at all the same
+            watch.notes.append(str(e))
+            for t,g in {id(t): (t, g) for s in watch.steps[::-1] for t,_,g in s.wrote}.values(): t.g = g
     return named, {k: getattr(t, 'g', None) for k,t in named.items()}, watch.steps, watch.notes
 
 # %% ../nbs/04_gradcheck.ipynb #0c2492ae
@@ -241,7 +256,7 @@ class _LayerCase(Case):
         return dict(zip(self.leaves, torch.autograd.grad(self.out, [*self.leaves.values()], u, retain_graph=True, allow_unused=True)))
 
     @torch.no_grad()
-    def written(self, upstream=None, inp=None, out=None):
+    def written(self, upstream=None, inp=None, out=None, kept=False): # kept: in the memory that the upstream gradient has
         args, made = [*self.own], self.twin.out
         if inp is not None: args[0] = inp.clone()
         if out is not None:
@@ -250,7 +265,8 @@ class _LayerCase(Case):
         twins = {id(a): b for a,b in zip(tree_leaves(self.args), tree_leaves(args)) if isinstance(a, Tensor)}
         targets = {k: twins.get(id(leaf), leaf) for k,leaf in self.leaves.items()}
         for t in targets.values(): t.g = None
-        made.g = (self.upstream if upstream is None else upstream).to(made.dtype, copy=True)
+        u = self.upstream if upstream is None else upstream
+        made.g = u if kept else u.to(made.dtype, copy=True)
         self.twin.bwd(made, *args)
         return {k: getattr(t, 'g', None) for k,t in targets.items()}
 
@@ -264,9 +280,13 @@ class _LayerCase(Case):
 
     def anew(self, dtype=None, turned=None): return _LayerCase(self.step, dtype or self.dtype, turned)
 
-def _case(step):
-    "The step in float64, or where it does not run there, in its own dtype; `Problem` where it gives something else each time"
-    try: case = _LayerCase(step, torch.float64)
+def _case(step, dtypes):
+    "The step in float64, or where it does not run or casts there, in its own dtype; `Problem` where it gives something else each time"
+    try:
+        case, own = _LayerCase(step, torch.float64), max(torch.finfo(d).eps for d in dtypes)
+        if own > case.eps: # what is made for its own dtype may say so, in `bwd` alone too
+            with Numbers() as seen: case.written()
+            if max(case.rough, case.eps) < seen.eps <= own: case = _LayerCase(step)
     except Exception:
         try: case = _LayerCase(step)
         except Exception as e: raise Problem(f'{step.name}: autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
@@ -280,11 +300,11 @@ def _case(step):
 class _Random(Problem): "A layer that draws random numbers where nobody took note of them"
 
 # %% ../nbs/04_gradcheck.ipynb #7e54093f
-def _judged(step, n, numeric, remarks):
+def _judged(step, n, numeric, report, overflow, once):
     "`{id of a tensor: Verdict}` of what the step's `bwd` wrote"
     found, args = {}, [t for t in tree_leaves(step.args) if isinstance(t, Tensor) and t.is_floating_point()]
-    if step.upstream is None or not all(t.isfinite().all() for t in args): return found
-    case, wrote = _case(step), {id(t): w for t,*w in step.wrote}
+    if step.upstream is None or overflow and not all(t.isfinite().all() for t in args): return found
+    case, wrote = _case(step, [step.out.dtype, *[t.dtype for t,*_ in step.wrote]]), {id(t): w for t,*w in step.wrote}
     right = {k: g for k,g in case.right().items() if g is not None or wrote[k][1] is not None}
     right = {k: torch.zeros_like(case.leaves[k]) if g is None else g for k,g in right.items()}
     kinds = {id(t): t for t,*_ in step.wrote}
@@ -300,10 +320,27 @@ def _judged(step, n, numeric, remarks):
         if words: found[k] = Verdict('WRONG', words)
         elif after is not None and (before is None or after is not before[0]):
             found[k] = judge(case, k, written, right, bounds, n, numeric)
-            if as_is and found[k].verdict in ('right', 'kink'): found[k] = _as_written(step, case, k, kinds[k], before, after, written[k], bounds, found[k], remarks)
+            if as_is and found[k].verdict in ('right', 'kink'): found[k] = _as_written(step, case, k, kinds[k], before, after, written[k], bounds, found[k], report.remarks)
         if k in found and found[k].verdict in ('WRONG', 'DISPUTED'):
             found[k] = found[k]._replace(diagnosis=Diagnosis(found[k].diagnosis.kind, f'{step.name}: {found[k].diagnosis}'))
+    kind = type(step.module), step.out.ndim
+    if as_is and kind not in once and all(v.verdict in _fine for v in found.values()):
+        once.add(kind)
+        report.notes += _other_upstreams(step, case)
     return found
+
+def _other_upstreams(step, case):
+    "What is wrong for an upstream gradient in other memory, or of another size; what raises then is left alone, since it is seen"
+    def written(us): return case.anew().written(us[0], kept=True) # as after a first call, of which a layer may have kept something
+    us, wrong = [case.upstream], []
+    base = written(us)
+    for words,laid,plain in laid_out(us):
+        try:
+            if others(case, written(laid), base if torch.equal(plain[0], us[0]) else written(plain)): wrong.append(words)
+        except Exception: continue
+    if wrong: yield Diagnosis('layout', f'{step.name}: wrong where the upstream gradient is not contiguous ({"; ".join(wrong)})')
+    if out_of_proportion(case, written, us, base):
+        yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient: what it writes does not grow with it')
 
 def _other_kind(t, before, after, g, e, step):
     "What is wrong where no numbers need be compared: no gradient, another shape, another dtype"
@@ -312,6 +349,30 @@ def _other_kind(t, before, after, g, e, step):
         if a.shape != e.shape: return explain(a, e, 1e-6)
     if after.dtype != t.dtype and step.upstream.dtype == step.out.dtype and not torch.is_autocast_enabled('cpu'):
         return explain(after, e.to(t.dtype), 0)
+
+_loses = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.1}
+
+def _unstable(bounds, k, after, low, g, eps, dtype):
+    "What a formula that is right loses to rounding where autograd's does not; None where it does not"
+    lost, theirs = rel_error(after, g), rel_error(low, g)
+    if not lost > max(_loses.get(dtype, 1), 8*theirs): return None
+    if not off(after, g, 16*eps*torch.maximum(bounds.theirs.get(k, g.abs()), g.abs()) + 4*(low - g).abs()).any(): return None
+    return Verdict('WRONG', Diagnosis('unstable', f'right in float64, but loses {lost:.0%} to rounding in {str(dtype)[6:]}, where autograd loses {theirs:.1%}'))
+
+def _out_of_range(step, k, g, eps, bounds):
+    "Whether what is off is right for another size of the upstream gradient, which the gradients are proportional to: numbers over- or underflowed"
+    size, top = g.abs().max().item(), torch.finfo(step.upstream.dtype)
+    for factor in (1., 2.**6, 2.**12, 2.**-6):
+        scale = 2.**round(math.log2(factor/max(size, step.upstream.abs().max().item()))) if size and math.isfinite(size) else 0.
+        u = step.upstream.double()*scale
+        if not 0 < scale < math.inf or not u.abs().max() < top.max: continue
+        again = _LayerCase(step)
+        after, low = again.written(u.to(step.upstream.dtype))[k], again.right(u.to(step.upstream.dtype))[k]
+        if after is None or low is None: return False
+        after, low = after.to(g.dtype)/scale, low.to(g.dtype)/scale
+        room = bounds(k, g, eps) + 4*(low - g).abs() + 4*eps*g.abs() + torch.finfo(step.upstream.dtype).smallest_normal*max(eps*64, 1/scale)
+        if not off(after, g, room).any(): return True
+    return False
 
 def _as_written(step, case, k, t, before, after, g, bounds, verdict, remarks):
     "The verdict once more, on the numbers that were written: added to what was there, and in the tensor's own dtype"
@@ -328,12 +389,10 @@ def _as_written(step, case, k, t, before, after, g, bounds, verdict, remarks):
     def near(g, low): return 4*(low - g).abs() + 4*eps*g.abs() + tiny
     if everywhere(lambda a, g, low: (a - g).abs() <= near(g, low), after, g, low) and rel_error(low.to(g.dtype), g) <= rtols[t.dtype]: return verdict
     after, low = after.to(g.dtype), low.to(g.dtype)
-    with Numbers() as seen:
-        again = _LayerCase(step)
-        again.written(), again.right()
+    with Numbers() as seen: _LayerCase(step).right() # forward and autograd; of what is written alone, the formula is to blame
     far = off(after, g, bounds(k, g, eps) + near(g, low))
-    if not far.any() and not off(low, g, bounds(k, g, eps) + tiny).any(): return verdict
-    if seen.infinite or ((g != 0) & (g.abs() < 1e3*tiny)).any():
+    if not far.any() and not off(low, g, bounds(k, g, eps) + tiny).any(): return _unstable(bounds, k, after, low, g, eps, t.dtype) or verdict
+    if seen.infinite or _out_of_range(step, k, g, eps, bounds):
         remarks.append(f'{step.name}: {"over" if seen.infinite else "under"}flow in {short}')
         return verdict
     far &= off(after, low, bounds(k, g, eps) + tiny)
@@ -387,12 +446,12 @@ def _rows(report, done, layer, inputs, rtol, numeric):
     named, grads, steps, notes = done
     report.notes[:], report.remarks[:] = notes, []
     steps = [s for s in steps if s.out.is_floating_point()]
-    overflow = [s.name for s in steps if not s.out.isfinite().all() or s.upstream is not None and not s.upstream.isfinite().all()]
+    overflow = [s.name for s in steps if s.overflows or s.upstream is not None and not s.upstream.isfinite().all()]
     report.remarks += [f'{k}: overflow in {str(steps[0].out.dtype)[6:]}' for k in dict.fromkeys(overflow)]
     auto, n = _by_autograd(layer, inputs, done[2]), next((len(t) for t in named.values() if t.ndim), 1)
-    found, names, follows, kinked = {}, {id(t): k for k,t in named.items()}, {}, set()
+    found, names, follows, kinked, once = {}, {id(t): k for k,t in named.items()}, {}, set(), set()
     for step in _progress(steps[::-1]):
-        judged, fault, corner = _judged(step, n, numeric, report.remarks), follows.get(id(step.out)), id(step.out) in kinked
+        judged, fault, corner = _judged(step, n, numeric, report, bool(overflow), once), follows.get(id(step.out)), id(step.out) in kinked
         for t,*_ in step.wrote:
             v = judged.get(id(t), Verdict('right'))
             if id(t) in judged: found.setdefault(names.get(id(t)), []).append(v)
@@ -405,20 +464,21 @@ def _rows(report, done, layer, inputs, rtol, numeric):
 
 def _row(k, t, g, e, found, follows, kinked, rtol, report, overflow):
     "The row of one tensor, from the verdicts on all that was written for it"
-    error = math.inf if g is None or g.shape != e.shape else rel_error(g.to(e.dtype), e)
+    error = math.inf if g is None or g.shape != e.shape else rel_error(*finite_alike(g.to(e.dtype), e))
     order = 'WRONG', 'DISPUTED', 'kink', 'right'
     verdict, words, _ = min(found, key=lambda v: (order.index(v.verdict), not v.diagnosis), default=Verdict('right'))
     short, limit = str(t.dtype)[6:], rtol or rtols[t.dtype]
     if verdict in ('right', 'kink') and not error <= limit:
         if follows: verdict, words = 'WRONG', Diagnosis('follows', f'follows from {follows}')
-        elif g is None: verdict, words = 'WRONG', Diagnosis('follows', 'see below') if report.notes else explain(None, e, 0)
+        elif g is None and report.notes: verdict, words = 'not judged', Diagnosis('follows', 'see below')
+        elif g is None: verdict, words = 'WRONG', explain(None, e, 0)
         elif kinked: verdict, words = 'kink', words or at_a_kink
         elif not g.isfinite().all() and not e.isfinite().all():
             verdict, words = 'rounding', Diagnosis('overflow', f'overflows in {short}, and autograd\'s too')
             report.remarks.append(f'{k}: the gradient overflows in {short}')
         elif found and not words: verdict, words = 'rounding', Diagnosis('rounding', 'as close as rounding allows here')
         elif not found and overflow:
-            verdict, words = 'rounding', Diagnosis('overflow', f'not judged: numbers overflow in {short} on the way')
+            verdict, words = 'not judged', Diagnosis('overflow', f'numbers overflow in {short} on the way')
         elif not found: verdict, words = 'WRONG', explain(g, e, limit) or Diagnosis('unknown', 'no known mistake explains it')
     if rtol and verdict == 'WRONG' and error <= rtol: verdict, words = 'right', Diagnosis('right', '')
     numeric = max((v.numeric for v in found if v.numeric is not None), default=None)
