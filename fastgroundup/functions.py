@@ -136,7 +136,7 @@ class _Slopes:
         self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
         self.whole, self.dim = len(self.entries) == n, []
         self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
-        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*eps**0.5, (40*eps**0.5, 160*eps**0.5, 2.5*eps**0.5))
+        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*eps**0.5, (40*eps**0.5, 160*eps**0.5, 2.5*eps**0.5, 0.1*eps**0.5))
         self.widths = [(wide, False), *[(w, False) for w in tight], *[(w, True) for w in (wide, *tight[:2])]] # of the usual scale, then of the entry's own size
         self.columns = torch.zeros(case.out.numel(), n, dtype=torch.float64) if self.whole else {}
         self.blur = torch.zeros(n, dtype=torch.float64) # what each entry of the gradient may be off
@@ -195,7 +195,7 @@ class _Slopes:
         else: close = False
         if close and blur <= 0.05*abs(value) + self.floor + least: return self.keep(i, column, blur, True)
         self.dim.append(i)
-        return self.keep(i, *(dim or wide), dim is not None or close)
+        return self.keep(i, *(dim or wide), dim is not None or close or not self.fine) # where no two widths say the same, nothing is known
 
     def least(self, i): # what no difference of the outputs can show
         return 64*self.eps*(self.u.abs()*self.out.abs()).sum().item()/self.scale[i] if self.fine else 0.
@@ -228,7 +228,7 @@ def _roughness(case, k):
 def _judge_function(case, k, report, most, rtol, bar):
     "The row of one leaf, by how the outputs change"
     written, leaf = case.written(), case.leaves[k]
-    g, eps = written[k], max(case.eps, case.rough)
+    g, eps = written[k], max(case.eps, case.rough, torch.finfo(leaf.dtype).eps)
     row = lambda verdict, words, error=None: Row(k, tuple(leaf.shape), leaf.dtype, finite(g).abs().max().item(), None, error, verdict, words)
     if g is None or g.shape != leaf.shape or not g.is_floating_point():
         slopes = _Slopes(case, k, eps, most)
@@ -260,7 +260,7 @@ def _judge_function(case, k, report, most, rtol, bar):
     if not far and (slopes.whole or error is None or error <= max(1e-5, 3*eps**0.5)):
         if slopes.whole and slopes.fine and 3e-9 < error < 1e-6: # as much as a dtype of fewer digits would take
             with Numbers() as seen: case.written()
-            if max(eps, case.rough) < seen.eps:
+            if eps < seen.eps:
                 return row('WRONG', Diagnosis('cast', f'backward casts to a dtype with a rounding step of {seen.eps:.0e}, which forward does not'), error)
         return row('right', Diagnosis('right', ''), error)
     if rtol and error is not None and error <= rtol: return row('right', Diagnosis('right', ''), error)
