@@ -251,11 +251,12 @@ def _judge_function(case, k, report, most, rtol, bar):
             if len(far) > 50 and not slopes.whole: break
         if not far: break
     if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *leaf.shape)
+    if slopes.fine: case.blurs = case.blurs | {k: slopes.blur.nan_to_num(0, 0, 0).view(leaf.shape).to(g)}
     right = case.right()
     if endless: right = right | {k: torch.where(g.isfinite(), right[k], g.double())}
     error = rel_error(*finite_alike(g.double(), right[k].double())) if slopes.whole else by_differences(case, k, lambda u: case.written(u)[k], eps)
     telling = [i for i in slopes.entries if abs(values[i]) > 1e-2*finite(g).abs().max().item() + slopes.least(i)]
-    if not far and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
+    if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
         return row('not judged', Diagnosis('coarse', 'differences have too few digits here; wanted reference='), error)
     if not far and (slopes.whole or error is None or error <= max(1e-5, 3*eps**0.5)):
         if slopes.whole and slopes.fine and 3e-9 < error < 1e-6: # as much as a dtype of fewer digits would take

@@ -29,6 +29,7 @@ class Case:
     """A call by itself, that can be asked: `leaves` is `{key: tensor}` of what gets a gradient, `names` has their names,
     `out` is what came out and `upstream` the gradient that came back to it, `given` the first tensor that went in"""
     leaves, names, out, upstream, given = {}, {}, None, None, None
+    blurs = {} # {key: what each entry of a gradient was known to be off by}
     turns = False # whether `anew` can transpose a leaf
 
     def right(self, upstream:Tensor=None) -> dict: # {key: gradient that another way than the one checked gives; None where there is none}
@@ -196,7 +197,8 @@ def rounding_losses(case:Case, ways=('right', 'written')) -> dict: # {key: what 
     try: single = off(ways[0], case.anew(other))
     except Exception: return worst # it does not run there
     for k,d in single.items():
-        if ways[0] == 'right' or d.norm() <= 1e-3*base[ways[0]][k].norm(): note({k: d/max(torch.finfo(other).eps, case.eps)})
+        size = base[ways[0]][k].norm()
+        if ways[0] == 'right' or d.norm() <= 1e-3*size or size <= 1e-6*d.norm(): note({k: d/max(torch.finfo(other).eps, case.eps)})
     return worst
 
 # %% ../nbs/04c_judge.ipynb #fc2082d6
@@ -535,7 +537,7 @@ def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys of
     eps = max(case.eps, case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
     def same(k, g):
         if g is None or not rel_error(found[k].double(), g.double()) > max(1e-9, most, 64*eps): return True
-        return not off(found[k], g, 64*eps*case.loses[k] + most*g.abs()).any()
+        return not off(found[k], g, 64*eps*case.loses[k] + most*g.abs() + case.blurs.get(k, 0)).any()
     return [k for k,g in wanted.items() if k in found and not same(k, g)]
 
 def out_of_proportion(case:Case, written, us:list, base:dict, most:float=0.) -> list: # keys of the gradients that do not grow with the upstream gradient

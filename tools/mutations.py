@@ -1,7 +1,7 @@
 """Plant a fault in an exported cell of a notebook, run the notebook, and see that a test in it notices: `python tools/mutations.py`,
-or with the names of some notebooks. Each fault is one that reads well and is wrong. A notebook defines its own functions, so the
+or with the names of some notebooks; `--minutes 12` plants for so long, in an order that each commit draws anew. Each fault is one that reads well and is wrong. A notebook defines its own functions, so the
 fault is planted in the notebook and not in the package. Needs the extra dev."""
-import json, os, shutil, subprocess, sys, tempfile, time
+import argparse, json, math, os, random, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,8 +87,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            with next(calls).luck.again():", "            if next(calls):"),
     ],
     '04b_functions': [
-        ("                    if report.ok and dtype != torch.float64: report", "                    if dtype != torch.float64: report"),
-        ("t.grad_fn.name().startswith('CloneBackward') and not", "False and not"),
+        ("                    elif report.ok and dtype != torch.float64: report", "                    elif dtype != torch.float64: report"),
+        ("t.grad_fn.name().startswith('CloneBackward'))", "False)"),
         ("    if isinstance(fn, Module): raise ValueError(f'{type(fn).__name__} is a Module", "    if False: raise ValueError(f'{type(fn).__name__} is a Module"),
         ("step = 10.**round(math.log10(torch.finfo(case.dtype or next(iter(case.leaves.values())).dtype).eps)/3)", "step = 1e-6"),
         ("f'{hand/auto:.2f} of its time", "f'{auto/hand:.2f} of its time"),
@@ -101,12 +101,17 @@ faults = { # notebook: [(what stands there, what is planted)]
     ],
     '04c_judge': [
         ("        elif self.at <= len(self.drawn):", "        elif False:"),
-        ("    slack = rtol*max(abs(up), abs(down)) + 1e-300", "    slack = 10*max(abs(up), abs(down)) + 1e-300"),
+        ("        slack = rtol*max(abs(low), abs(high)) + 1e-300", "        slack = 10*max(abs(low), abs(high)) + 1e-300"),
         ("        if apart or between(sum(values[i] for i in entries), *both)", "        if True"),
         ("            t.mul_(noise.mul_(2*self.size).add_(1 - self.size))", "            pass"),
-        ("            if choices is not None: right = right |", "            if False: right = right |"),
+        ("            if choices is not None: e = torch.where(choices, a, e) # what", "            if False: e = torch.where(choices, a, e) # what"),
         ("        if error is not None and error > max(1e-3, 1e4*eps):", "        if False:"),
-        ("            twice = (c*(u*w*base).sum(axes, keepdim=True)).sum() < 0", "            twice = (c*(u*w*base).sum(axes, keepdim=True)).sum() > 0"),
+        ("known = {0: 'not taken away', 2: 'taken away twice'", "known = {2: 'not taken away', 0: 'taken away twice'"),
+        ("    return low - slack <= total <= high + slack", "    return True"),
+        ("        if not (u*(one + other - whole)).abs().sum() <= most: return False", "        pass"),
+        ("    for times in (-3, 4):", "    for times in (1,):"),
+        ("    wide[...,1:-2] = t\n    return wide[...,1:-2]", "    wide[...,1:-2] = t\n    return wide[...,:-3]"),
+        ("    def change(a, b): return torch.where(a == b, 0, a - b)/h", "    def change(a, b): return (a - b)/h"),
     ],
     '05_prove': [
         ("        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path else 'proved'", "        verdict = 'REFUTED' if refuted else 'proved'"),
@@ -231,10 +236,12 @@ def noticed(copy, notebook, there, instead):
     if done.returncode: raise RuntimeError(f'{notebook} could not be run: {done.stderr[-2000:]}') # which is no test that fails
     return done.stdout.strip()
 
-def main(names):
-    "Plant every fault in turn, two at a time; 0 where all are noticed"
-    todo, missed, start = [(k, *f) for k,fs in faults.items() if not names or k in names for f in fs], [], time.time()
+def main(names, minutes):
+    "Plant every fault in turn, two at a time, or as many as can begin within some minutes; 0 where all of these are noticed"
+    todo, missed, start, done = [(k, *f) for k,fs in faults.items() if not names or k in names for f in fs], [], time.time(), []
     for fault in todo: planted(*fault)
+    commit = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=root, capture_output=True, text=True).stdout
+    if minutes < math.inf: random.Random(commit).shuffle(todo)
     with tempfile.TemporaryDirectory() as folder:
         free = [Path(folder)/str(i) for i in range(2)]
         for copy in free:
@@ -242,16 +249,23 @@ def main(names):
                 shutil.copytree(root/part, copy/part, ignore=shutil.ignore_patterns('node_modules', '__pycache__'))
             shutil.copy(root/'settings.ini', copy)
         def one(fault):
+            if time.time() - start > 60*minutes: return
             copy, began = free.pop(), time.time()
             try: said = noticed(copy, *fault)
             finally: free.append(copy)
             notebook, there, instead = fault
             words = ' '.join((said or 'NOT NOTICED').split(': ', 1)[-1].split())[:70]
             print(f'{notebook}: {there.strip().splitlines()[0][:60]} … {words} ({time.time() - began:.0f} s)', flush=True)
+            done.append(fault)
             if not said: missed.append(fault)
         with ThreadPoolExecutor(2) as pool: list(pool.map(one, todo))
     for notebook,there,instead in missed: print(f'{notebook}: nothing notices that {there!r} has become {instead!r}')
-    print(f'{len(todo)} faults planted, {len(missed)} not noticed ({time.time() - start:.0f} s)')
+    print(f'{len(done)} of {len(todo)} faults planted, {len(missed)} not noticed ({time.time() - start:.0f} s)')
     return len(missed) > 0
 
-if __name__ == '__main__': sys.exit(main(sys.argv[1:]))
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('names', nargs='*', help='notebooks; all of them if none is given')
+    parser.add_argument('--minutes', type=float, default=math.inf, help='how long to plant anew')
+    given = parser.parse_args()
+    sys.exit(main(given.names, given.minutes))
