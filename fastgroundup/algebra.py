@@ -191,32 +191,50 @@ def term(c, bound, factors) -> Expr:
     switches = [a for a in kept if a[:2] == ('fn', 'step')]
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
+    told = [(v, L) for a in kept if a[0] == 'zero' for v,L in _solved(a)]
+    for a in [a for a in kept if a[0] == 'from0']: # [i >= 6] [i = j + 6] is [i = j + 6]
+        if any(v in free(a) and put_atom(a, {v: L}) == one for v,L in told): kept.pop(a)
+    for a,b in itertools.combinations([a for a in kept if a[0] == 'from0'], 2): # [3 <= i <= 5]: one of few, or none
+        between = linear([*a[1], *b[1]])
+        if (most := dict(between).get(1, 0)) > 3 or any(k != 1 for k,_ in between): continue
+        rest = [(k, p) for k,p in kept.items() if k not in (a, b)]
+        return total(term(c, bound, [*rest, *f]) for t in range(most + 1) for _,f in zero(linear([*a[1], (1, -t)])).terms)
     bound = list(dict.fromkeys(bound))
     for d in [a for a in kept if a[0] == 'zero']:
         if (found := _sifted(d, kept, bound)):
             keep, new = found
             rest = [(a, p) for a,p in kept.items() if a != d]
-            out = product([number(c), *[atom(d)]*keep, *(power(put_atom(a, new), p, a[0] == 'sum') for a,p in rest)])
-            return out.sum(b for b in bound if keep or b not in new)
+            out = product([number(c), *keep, *(power(put_atom(a, new), p, a[0] == 'sum') for a,p in rest)])
+            return out.sum(b for b in bound if b not in new)
     used = set().union(*map(free, kept))
     if loose := [v for v in bound if v not in used]:
         return product([term(c, [b for b in bound if b in used], list(kept.items())), *(size(v[1]) for v in loose)])
     return Expr({named(bound, list(kept.items())): c})
 
-def _sifted(d, factors, bound):
-    "What [v = L] lets us write, (whether it stays, {v: L}): sum_v [v = L] f(v) is f(L), [i = j] f(j) is [i = j] f(i)"
+def _solved(d):
+    "The indices that [form = 0] tells, each with the linear form that it is"
     for v,c in d[1]:
         if not is_index(v) or v[0] != 'index' or abs(c) != 1: continue
         L = {k: -c*e for k,e in d[1] if k != v}
-        if any(v in indices_in(k) for k in L if is_index(k)): continue
+        if not any(v in indices_in(k) for k in L if is_index(k)): yield v, L
+
+def _sifted(d, factors, bound):
+    """What [v = L] lets us write, (what stays beside it, {v: L}): sum_v [v = L] f(v) is f(L), where L is a place of v;
+    [i = j] f(j) is [i = j] f(i)"""
+    inside = None
+    for v,L in _solved(d):
         other = next(iter(L)) if list(L.values()) == [1] and is_index(next(iter(L))) else None
         same = other is not None and other[1] == v[1]
         users = [a for a in factors if a != d and v in free(a)]
         if v in bound:
-            if same: return False, {v: other}
-            if all(a[0] in facts01 for a in users) and within(L.items(), v[1]): return False, {v: L}
+            if same: return [], {v: other}
+            if all(a[0] in facts01 for a in users):
+                form = linear(L.items())
+                inside = [from0(form), from0(linear([*v[1], (1, -1), *negative(form)]))], {v: L}
+                if within(form, v[1]): return inside
         elif same and users and other not in bound and (other[0] == 'label' or order(other) < order(v)):
-            return True, {v: other}
+            return [atom(d)], {v: other}
+    return inside
 
 def named(bound, factors):
     "A term, the same whatever its bound indices were called: the least of all the ways that symmetry leaves"

@@ -237,7 +237,7 @@ from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import at_least, entry, linear, negative, number, product, size, values
+from .algebra import entry, number, product, size, values
 from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise, silent
 from .record import _own, _torch, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
@@ -415,14 +415,40 @@ def settle(r, asked=True, order=True):
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
     if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
-    for q in r.questions if asked and order else (): # one is the greater: it is the other, and something more
-        if not is_order(q): continue
-        e = q.expr if q.answer else sympy.Not(q.expr)
-        a, b = now(e.gts), now(e.lts)
-        if a.is_Symbol and b.is_Symbol and a != b: meant[a] = b + positive(a) - int(isinstance(e, (sympy.Ge, sympy.Le)))
+    for q in turning(r, True) if asked and order else (): # one is the greater: it is the other, and something more
+        e = now(q.expr if q.answer else sympy.Not(q.expr))
+        if not isinstance(e, sympy.core.relational.Relational): continue
+        d = sympy.expand(e.gts - e.lts)
+        for s in sorted(d.free_symbols, key=str):
+            least = s - d + (1 if isinstance(e, (sympy.Gt, sympy.Lt)) else 0) # the symbol is this, or more
+            if d.coeff(s) != 1 or s in least.free_symbols or not implied(least >= 1, True): continue
+            meant[s] = least + positive(s) - 1
+            break
     r.known[key] = now
     now.meant = meant
     return now
+
+def turning(r, orders=False):
+    """What torch itself asked that sizes above 2 can answer either way, as a slice does that may end before; below, numbers
+    tell, and up to 12 whether what is cut off is empty. With `orders`, only which is the greater"""
+    import sympy
+    own, Order = {s for *_,s in axes_of(r)}, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
+    def turns(q, now):
+        e, layout = now(q.expr), q.expr.rhs in ((2,) if isinstance(q.expr, Order) else (0, 1)) # empty, or of length 1
+        least = 12 if layout and 'Mod' not in str(e) else 3
+        return not (implied(e, True, least) or implied(e, False, least))
+    for key,kinds in (('orders', Order), ('turning', (sympy.Eq, sympy.Ne))):
+        if key not in r.known:
+            r.known[key], some = [], {}
+            for q in r.questions:
+                if q.kind == 'torch' and isinstance(q.expr, kinds) and q.expr.free_symbols <= own:
+                    some.setdefault(frozenset((q.expr.canonical, sympy.Not(q.expr).canonical)), q)
+            for q in some.values():
+                if not turns(q, settle(r, asked=False)) or not turns(q, settle(r)): continue
+                r.known[key].append(q)
+                if key == 'orders': r.known.pop('settled True True')
+        if orders: return r.known[key]
+    return r.known['orders'] + r.known['turning']
 
 def letters_for(r, now):
     "A name for each symbol that is left: `n`, `n_in`, by where it stands first"
@@ -450,15 +476,15 @@ def answer_at(r, e, shapes):
     "What a question about sizes is at these shapes"
     v = e.xreplace({s: shapes[k][i] + s*0 for k,i,s in axes_of(r) if not isinstance(s, int)})
     return bool(v) if v in (True, False) else v
-def is_order(q):
-    "Whether torch has asked which of two sizes is the greater, as a slice does that may end before"
-    import sympy
-    return (q.kind == 'torch' and isinstance(q.expr, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge))
-            and q.expr.lhs.is_Symbol and q.expr.rhs.is_Symbol)
 def answers_at(r, shapes, kinds=('asked', 'number')):
     "Whether all that was asked has the same answer at these shapes"
-    asked = [q for q in r.questions if q.kind in kinds or is_order(q)]
-    return all(answer_at(r, q.expr, shapes) == q.answer for q in asked)
+    return all(answer_at(r, q.expr, shapes) == q.answer for q in asked_in(r, kinds))
+def asked_in(r, kinds=('asked', 'number')):
+    "What the code asked, and torch of more than layout, once each and in order"
+    found, told = {}, turning(r)
+    for q in r.questions:
+        if q.kind in kinds or q in told: found.setdefault((q.expr, q.kind == 'number'), q)
+    return [*found.values()]
 
 # %% ../nbs/05d_every_size.ipynb #eadfd41c
 def letters_at(r, now, letters, shapes):
@@ -473,19 +499,37 @@ def letters_at(r, now, letters, shapes):
             if found := [n for n in sympy.solve(e, v) if n.is_Integer and n > 0]: values.setdefault(v, found[0])
     return values
 
-def implied(e, answer):
-    "Whether a question has its answer for all sizes of 1 or more, as far as linear forms tell"
+def implied(e, answer, least=1):
+    "Whether a question has its answer for all sizes of `least` or more, as far as the signs of a polynomial tell"
     import sympy
     if e in (True, False): return True
     if not isinstance(e, sympy.core.relational.Relational): return False
-    d = sympy.expand(e.lhs - e.rhs).as_coefficients_dict()
-    if not all((k == 1 or k.is_Symbol) and v.is_Integer for k,v in d.items()): return False
-    form = linear((1 if k == 1 else str(k), int(v)) for k,v in d.items())
-    above, below = at_least(form, 1), at_least(negative(form), 1)
-    sides = {'==': False, '!=': above or below, '>': above, '<': below, '>=': at_least(form, 0),
-             '<=': at_least(negative(form), 0)}
+    for f in e.atoms(sympy.Function, sympy.Min, sympy.Max): # by what a division leaves, or each of several
+        if isinstance(f, (sympy.Min, sympy.Max)) or type(f).__name__ in ('Min', 'Max'):
+            return all(implied(e.xreplace({f: a}), answer, least) for a in f.args)
+        if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer:
+            (s, *more), m = sorted(f.args[0].free_symbols, key=str), int(f.args[1])
+            if more or m > 8: return False
+            return all(implied(e.xreplace({s: m*(s - least) + t}), answer, least) for t in range(least, least + m))
+    meant = {s: least + sympy.Symbol(f'{s}_', integer=True, nonnegative=True) for s in e.free_symbols}
+    d = sympy.expand((e.lhs - e.rhs).xreplace(meant)).as_coefficients_dict()
+    def at_least(v, sign):
+        return sign*d.get(1, 0) >= v and all(sign*c >= 0 and k.is_nonnegative for k,c in d.items() if k != 1)
+    above, below = at_least(1, 1), at_least(1, -1)
+    sides = {'==': not any(d.values()), '!=': above or below, '>': above, '<': below, '>=': at_least(0, 1),
+             '<=': at_least(0, -1)}
     turned = {'==': '!=', '!=': '==', '>': '<=', '<': '>=', '>=': '<', '<=': '>'}
     return sides[e.rel_op if answer else turned[e.rel_op]]
+
+def excludes(b, q):
+    "Whether the answer to `b` leaves `q` no other than it has: below 128 is below 256"
+    import sympy
+    def least(q, answer): # (what it says of which polynomial, that it is this or more)
+        e = q.expr if answer else sympy.Not(q.expr)
+        if not hasattr(e, 'gts'): return sympy.oo, 0
+        return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
+    (d, m), (e, n) = least(b, b.answer), least(q, not q.answer)
+    return bool((both := sympy.expand(d + e)).is_Integer and both < m + n)
 
 def other_side(r, now, before, q, shapes, rng):
     "Shapes for which question `q` has its other answer, and those `before` it the same; None where none are found"
@@ -494,9 +538,11 @@ def other_side(r, now, before, q, shapes, rng):
     letters, own = symbols_in(now(s) for *_,s in axes_of(r) if not isinstance(s, int)), symbols_in([now(q.expr)])
     base = {v: rng.randint(3, 30) for v in letters} | letters_at(r, now, letters, shapes)
     numbers = {abs(int(a)) for e in (q.expr, *(b.expr for b in before)) for a in e.atoms(sympy.Integer)}
-    near = {c + d for c in numbers for d in (-1, 0, 1)} | {2*c for c in numbers} | {c//2 for c in numbers}
+    near = {c + d for c in numbers for d in (-3, -1, 0, 1, 3)} | {2*c for c in numbers} | {c//2 for c in numbers}
     near |= {c//int(b) + d for c in numbers for b in base.values() for d in (0, 1) if c > 100}
-    values = [v for v in sorted({*range(2, 33), 49, 60, 64, 100, 128, 1000, *near}) if v > 1] + [1]
+    edges = {c + d for c in numbers for d in (-1, 0, 1)} # where what is cut off is empty, or of length 1
+    values = sorted({*range(2, 33), 49, 60, 64, 100, 128, 1000, *near}, key=lambda v: (v in edges, v))
+    values = [v for v in values if v > 1] + [1]
     def good(v):
         s = shapes_at(r, now, v)
         if s is None: return None
@@ -689,6 +735,9 @@ class Examined:
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
         todo, done = [(None, None)], set()
         while todo:
+            if len(done) == self.most and all(because and because[1].kind == 'torch' for _,because in todo):
+                self.conditions += [condition(*because) for _,because in todo]
+                return
             if len(done) == self.most:
                 self.problems.append(f'there are more than {self.most} ways through the code')
                 return
@@ -702,10 +751,7 @@ class Examined:
                 self.problems.append(_in_words(e))
                 return
             if self.tied: self.tie(r)
-            asked = {}
-            for q in r.questions:
-                if q.kind in ('asked', 'number') or is_order(q): asked.setdefault((q.expr, q.kind == 'number'), q)
-            asked = [*asked.values()]
+            asked = asked_in(r)
             key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m
                                                                              for (k,i,m),_ in self.rests)
             if key in done: continue
@@ -719,8 +765,10 @@ class Examined:
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
+                    if any(excludes(b, q) for b in asked[:j]): continue
                 self.conditions.append(condition(r, q))
-            self.conditions += self.frozen(path, asked, because)
+            frozen = [*self.frozen(path, asked, because)]
+            self.conditions += [condition(*because)] if because and frozen else frozen
 
     def frozen(self, path, asked, because):
         "Axes that are a plain number now, which no question has told of"

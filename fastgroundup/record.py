@@ -167,7 +167,7 @@ class Asking(ShapeEnv):
         return answer
     def guard_or_defer_runtime_assert(self, expr, *args, **kwargs):
         answer = super().guard_or_defer_runtime_assert(expr, *args, **kwargs)
-        self.note(expr, True, 'check')
+        self.note(expr, bool(answer), 'check' if answer else 'torch') # it raises, and the code may catch that
         return answer
 
 class Looking(torch.overrides.TorchFunctionMode):
