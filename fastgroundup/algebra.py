@@ -146,7 +146,7 @@ def from0(form):
     low, high = bounds(form)
     if at_least(low, 0): return one
     if at_least(negative(high), 1): return number(0)
-    return atom(('from0', form))
+    return atom(('from0', form)) if high else zero(form)
 
 def free(a):
     if a[0] == 'entry': return set().union(*map(indices_in, a[2]))
@@ -333,9 +333,11 @@ def step(e):
         return atom(s)*at(1) + (1 - atom(s))*at(0)
     _, shared, rest = common(e, lambda a: a[0] == 'size' or is_exp(a))
     if len(rest.terms) == 2 and (inner := _log_of_quotient(rest)) is not None: return step(inner)
+    if (n := rest.number()) is not None: return number(n > 0)
+    first = min(erased(m) for m in rest.terms if m != ((), ()))
+    rest *= number(1/Fraction(max(abs(c) for m,c in rest.terms.items() if erased(m) == first))) # [2x > 1] is [x > 1/2]
     if not rough(rest) and sign(rest) < 0: return 1 - atom(('fn', 'step', -rest)) # but where rest is 0
-    content = common(rest, lambda a: False)[0]
-    return atom(('fn', 'step', rest*number(1/content)))
+    return atom(('fn', 'step', rest))
 def _log_of_quotient(e):
     "For e = E - F, exponentials both, something of the same sign: log E - log F"
     (m, c), (n, d) = e.terms.items()
@@ -343,19 +345,20 @@ def _log_of_quotient(e):
     return (log(Expr({m: 1})) - log(Expr({n: 1})))*c
 def expr_of(a): return Expr({named([], [(a, 1)]): 1})
 
-odd = {'erf', 'sin', 'atan'}
+odd, even = {'erf', 'sin', 'atan', 'asin', 'round', 'trunc'}, {'cos'}
 def applied(name, e):
-    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan"
+    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan, asin, round, trunc, floor"
     if name in ('exp', 'log', 'step'): return {'exp': exp, 'log': log, 'step': step}[name](e)
     if not e.terms: return number(name == 'cos')
-    if sign(e) > 0: return atom(('fn', name, e))
+    if sign(e) > 0 or name not in odd | even: return atom(('fn', name, e))
     return -atom(('fn', name, -e)) if name in odd else atom(('fn', name, -e))
 pi = atom(('size', 'π'))
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
     'sin': lambda z: applied('cos', z), 'cos': lambda z: -applied('sin', z),
-    'atan': lambda z: power(1 + z*z, -1)}
+    'atan': lambda z: power(1 + z*z, -1), 'asin': lambda z: power(1 - z*z, Fraction(-1, 2)),
+    **dict.fromkeys(('round', 'trunc', 'floor'), lambda z: number(0))} # but where they jump
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
 class Names:
@@ -554,6 +557,7 @@ def cleared(e, facts=()):
 def multiplied_out(e, most=400):
     "`e` times its denominators, whole powers of sums that no term is summed over; None where it grows too much"
     for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
+        if not e.terms: break
         powers = [dict(f).get(base, 0) for _,f in e.terms]
         if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,
                                                                               _ in e.terms): continue

@@ -109,7 +109,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            twice = (c*(u*w*base).sum(axes, keepdim=True)).sum() < 0", "            twice = (c*(u*w*base).sum(axes, keepdim=True)).sum() > 0"),
     ],
     '05_prove': [
-        ("        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path else 'proved'", "        verdict = 'REFUTED' if refuted else 'proved'"),
+        ("        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path or off else 'proved'", "        verdict = 'REFUTED' if refuted else 'proved'"),
         ("        part = Step(c.layer, c.args, {i for i,n in uses.items() if n > 1})", "        part = Step(c.args[0], c.args, set())"),
         ("        if name in meant:\n            todo.append(name)", "        if name in meant and False:\n            todo.append(name)"),
     ],
