@@ -211,6 +211,9 @@ def term(c, bound, factors) -> Expr:
         return product([term(c, [b for b in bound if b in used], list(kept.items())), *(size(v[1]) for v in loose)])
     return Expr({named(bound, list(kept.items())): c})
 
+def is_few(i, most=4):
+    "Whether an index goes through few places, a number of them: then sums over it are written out"
+    return all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most
 def _solved(d):
     "The indices that [form = 0] tells, each with the linear form that it is"
     for v,c in d[1]:
@@ -228,7 +231,7 @@ def _sifted(d, factors, bound):
         users = [a for a in factors if a != d and v in free(a)]
         if v in bound:
             if same: return [], {v: other}
-            if all(a[0] in facts01 for a in users):
+            if all(a[0] in facts01 for a in users) and (within(L.items(), v[1]) or not is_few(v)):
                 form = linear(L.items())
                 inside = [from0(form), from0(linear([*v[1], (1, -1), *negative(form)]))], {v: L}
                 if within(form, v[1]): return inside
@@ -581,7 +584,7 @@ def spread(e, most=4):
     out = []
     for m,c in e.terms.items():
         b, f = opened(m)
-        few = [i for i in b if all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most]
+        few = [i for i in b if is_few(i, most)]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
             if any(i in free(a) and a[0] not in facts01 for a in rest.atoms()): continue

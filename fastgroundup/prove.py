@@ -483,15 +483,22 @@ def turning(r, orders=False):
     tell, and up to 12 whether what is cut off is empty. With `orders`, only which is the greater"""
     import sympy
     own, Order = {s for *_,s in axes_of(r)}, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
+    def parts(e): return e.atoms(sympy.core.function.Application)
+    def plain(f, most=1): # what a division by a number gives, or leaves
+        own = type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer
+        return own and len(f.free_symbols) <= most and not parts(f.args[0])
+    def counts(e):
+        rest = isinstance(e, sympy.Eq) and e.rhs == 0 and type(e.lhs).__name__ in ('Mod', 'PythonMod')
+        return e.free_symbols <= own and (rest and plain(e.lhs, 9) or all(map(plain, parts(e))))
     def turns(q, now):
         e, layout = now(q.expr), q.expr.rhs in ((2,) if isinstance(q.expr, Order) else (0, 1)) # empty, or of length 1
-        least = 12 if layout and 'Mod' not in str(e) else 3
+        least = 12 if (layout or parts(q.expr)) and 'Mod' not in str(q.expr) else 3
         return not (implied(e, True, least) or implied(e, False, least))
     for key,kinds in (('orders', Order), ('turning', (sympy.Eq, sympy.Ne))):
         if key not in r.known:
             r.known[key], some = [], {}
             for q in r.questions:
-                if q.kind == 'torch' and isinstance(q.expr, kinds) and q.expr.free_symbols <= own:
+                if q.kind == 'torch' and isinstance(q.expr, kinds) and counts(q.expr):
                     some.setdefault(frozenset((q.expr.canonical, sympy.Not(q.expr).canonical)), q)
             for q in some.values():
                 if not turns(q, settle(r, asked=False)) or not turns(q, settle(r)): continue
@@ -554,9 +561,7 @@ def implied(e, answer, least=1):
     import sympy
     if e in (True, False): return True
     if not isinstance(e, sympy.core.relational.Relational): return False
-    for f in e.atoms(sympy.Function, sympy.Min, sympy.Max): # by what a division leaves, or each of several
-        if isinstance(f, (sympy.Min, sympy.Max)) or type(f).__name__ in ('Min', 'Max'):
-            return all(implied(e.xreplace({f: a}), answer, least) for a in f.args)
+    for f in e.atoms(sympy.Function): # by what a division leaves
         if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer:
             (s, *more), m = sorted(f.args[0].free_symbols, key=str), int(f.args[1])
             if more or m > 8: return False

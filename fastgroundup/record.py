@@ -176,7 +176,7 @@ class Asking(ShapeEnv):
 class Looking(torch.overrides.TorchFunctionMode):
     "Notes what the code asks of a tensor besides its size, and gets no tensor for: `{(fact, place)}`"
     sizes = {'shape', 'size', 'dim', 'ndim', 'ndimension', 'numel', 'nelement', '__len__', 'device', '__setitem__',
-             'is_floating_point', 'is_complex', 'broadcast_shapes', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
+             'is_floating_point', 'is_complex', 'is_cuda', 'broadcast_shapes', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
     def __init__(self): super().__init__(); self.seen = {}
     def __torch_function__(self, func, types, args=(), kwargs=None):
         out, name = func(*args, **(kwargs or {})), getattr(func, '__name__', '')
