@@ -198,7 +198,8 @@ def term(c, bound, factors) -> Expr:
         between = linear([*a[1], *b[1]])
         if (most := dict(between).get(1, 0)) > 3 or any(k != 1 for k,_ in between): continue
         rest = [(k, p) for k,p in kept.items() if k not in (a, b)]
-        return total(term(c, bound, [*rest, *f]) for t in range(most + 1) for _,f in zero(linear([*a[1], (1, -t)])).terms)
+        return total(term(c, bound, [*rest, *f]) for t in range(most + 1)
+                     for _,f in zero(linear([*a[1], (1, -t)])).terms)
     bound = list(dict.fromkeys(bound))
     for d in [a for a in kept if a[0] == 'zero']:
         if (found := _sifted(d, kept, bound)):

@@ -125,7 +125,8 @@ def op(*names, view=False, walk=False):
 def stored(v, to):
     "The numbers `v` in a tensor of integers or bools, of the kind `to`: refused where that may change them"
     if v._e is None and to in (torch.int64, torch.int32): return v
-    def counted(a, p): return a[0] in facts01 or a[:2] == ('fn', 'step') or a[0] == 'size' and p > 0 and p.denominator == 1
+    def counted(a, p):
+        return a[0] in facts01 or a[:2] == ('fn', 'step') or a[0] == 'size' and p > 0 and p.denominator == 1
     switch, n = v.e*v.e == v.e, v.e.number()
     whole_ = all(c.denominator == 1 and all(counted(*ap) for ap in f) for (_, f),c in v.e.terms.items())
     if switch or to in (torch.int64, torch.int32) and whole_ or to != torch.bool and n in range(128): return v
@@ -188,7 +189,8 @@ def eq_(w, sizes, x, y):
             return elementwise(lambda a, b: 1 - step((b - a)*c))(a, b)
     return equal(x, y)
 table['ne'] = comparison(None, lambda d: 1 - is_zero(d))
-logic |= {f'{a}_{b}' for a in ('logical', 'bitwise') for b in ('and', 'or', 'xor', 'not')} | {'__and__', '__or__', '__xor__'}
+logic |= {f'{a}_{b}' for a in ('logical', 'bitwise') for b in ('and', 'or', 'xor', 'not')}
+logic |= {'__and__', '__or__', '__xor__'}
 op('logical_and', 'bitwise_and', '__and__')(elementwise(lambda x, y: x*y))
 op('logical_or', 'bitwise_or', '__or__')(elementwise(lambda x, y: x + y - x*y))
 op('logical_xor', 'bitwise_xor', '__xor__')(elementwise(lambda x, y: x + y - 2*x*y))
@@ -206,8 +208,8 @@ for _name,_f in dict(
     atan=lambda x: applied('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)),
     asin=lambda x: applied('asin', x), acos=lambda x: pi*half - applied('asin', x),
     acosh=lambda x: log(x + power(x*x - 1, half)), atanh=lambda x: (log(1 + x) - log(1 - x))*half,
-    atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1), hypot=lambda x, y: power(x*x + y*y, half),
-    copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
+    atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1),
+    hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
     xlogy=lambda x, y: x*log(y), round=lambda x: applied('round', x), trunc=lambda x: applied('trunc', x),
     frac=lambda x: x - applied('trunc', x), floor=lambda x: applied('floor', x),
     remainder=lambda x, y: x - y*applied('floor', x/y),
@@ -632,7 +634,8 @@ def dropout_(x, p, train):
 def arange_(w, sizes, *a, **kw):
     start, step = (exact(a[0]) if len(a) > 1 else number(0)), (exact(a[2]) if len(a) > 2 else one)
     axis = w.axis(sizes[0])
-    if w.dtype in (torch.int8, torch.uint8, torch.int16) and not sizes[0].number() in range(100): raise Unknown('short integers')
+    short = w.dtype in (torch.int8, torch.uint8, torch.int16)
+    if short and sizes[0].number() not in range(100): raise Unknown('short integers')
     if len(axis) > 1 or not type(step.number()) is int: raise Unknown('an arange with such sizes')
     return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
@@ -720,10 +723,10 @@ def mse_loss_(x, y, reduction=1):
     return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
 
 # %% ../nbs/05c_operations.ipynb #bfb5cff2
-moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _to_copy type_as double float float_ where masked_fill cat
-    concat stack index index_select embedding _unsafe_index gather pad constant_pad_nd flip roll repeat tril triu zeros new_zeros
-    zeros_like ones new_ones ones_like empty new_empty empty_like full new_full full_like fill zero scalar_tensor copy slice_scatter
-    select_scatter scatter arange""".split())
+moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _to_copy type_as double float float_ where
+    masked_fill cat concat stack index index_select embedding _unsafe_index gather pad constant_pad_nd flip roll repeat tril
+    triu zeros new_zeros zeros_like ones new_ones ones_like empty new_empty empty_like full new_full full_like fill zero
+    scalar_tensor copy slice_scatter select_scatter scatter arange""".split())
 @op('slice_scatter', walk=True)
 def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"

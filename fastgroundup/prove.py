@@ -169,8 +169,8 @@ def _composite(proof, step):
         with torch.no_grad(), _luck(1): out = twin(*args)
     except Exception as e:
         proof.problems.append(_in_words(e))
-        proof.rows = [Claim(k, tuple(step.named[k].shape), 'not shown', '', tuple(map(str, step.named[k].shape)), '', '')
-                      for k in step.asked]
+        shapes = {k: tuple(step.named[k].shape) for k in step.asked}
+        proof.rows = [Claim(k, s, 'not shown', '', tuple(map(str, s)), '', '') for k,s in shapes.items()]
         return proof
     name, uses, done, claims = out_names(twin), {}, {}, {}
     calls = [(name(c.layer), c) for c in twin.tape]
@@ -314,7 +314,7 @@ class Step:
         for k,t in self.named.items():
             s = tuple(shapes[k])
             same = tuple(t.shape) == s
-            if given and same and k in self.constants: out[k] = t.detach().to(torch.float64 if t.is_floating_point() else t.dtype)
+            if given and same and k in self.constants: out[k] = t.detach().double() if t.is_floating_point() else t.clone()
             elif t.dtype == torch.bool: out[k] = torch.rand(s, generator=gen) > .4
             elif k in self.masks: out[k] = (torch.rand(s, generator=gen) > .4).double()
             elif t.is_floating_point(): out[k] = ways[way](torch.randn(s, generator=gen, dtype=torch.float64), t, gen)
@@ -339,7 +339,7 @@ class Step:
         with torch.no_grad(), _luck(2):
             again = layer(*given)
             if again.shape != out.shape or not torch.allclose(again, out, rtol=1e-6, atol=0., equal_nan=True):
-                raise Random('forward is random: it gives one output and another; wanted random numbers that are given to it')
+                raise Random('forward is random: it gives one output and another; wanted its random numbers as an argument')
             again.g = g.clone()
             own = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, again).items() if k in wanted}
             for k,b in before.items(): tensors[k].g = b.clone()
@@ -384,7 +384,7 @@ def held_besides(layer, inputs, named):
 class Random(Exception): "What a layer gives is random"
 ways = (lambda z, t, gen: z, lambda z, t, gen: z.abs() + .2, # numbers to try: of 0 on average, positive, like those given,
         lambda z, t, gen: t.detach().flatten().double()[torch.randint(0, t.numel(), z.shape, generator=gen)],
-        lambda z, t, gen: .1 + .8*torch.rand(z.shape, dtype=z.dtype, generator=gen), # from 0 to 1, above 1, far above, below 0
+        lambda z, t, gen: .1 + .8*torch.rand(z.shape, dtype=z.dtype, generator=gen), # 0 to 1, above 1, far above, below 0
         lambda z, t, gen: z.abs() + 1.2, lambda z, t, gen: z.abs()*3 + 12, lambda z, t, gen: -z.abs() - .2)
 
 def written_for(k, t):
@@ -402,7 +402,8 @@ def _in_words(e):
     import traceback
     from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
     from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
-    frames = [f for f in traceback.extract_tb(e.__traceback__) if not foreign(f.filename) and not f.filename.startswith(_own)]
+    frames = [f for f in traceback.extract_tb(e.__traceback__)
+              if not foreign(f.filename) and not f.filename.startswith(_own)]
     where = f' at {written(frames[-1].filename, frames[-1].lineno)}' if frames else ''
     if isinstance(e, (DataDependentOutputException, DynamicOutputShapeException, GuardOnDataDependentSymNode)):
         return f'what is done depends on the values of a tensor{where}'
@@ -933,7 +934,8 @@ class Examined:
             return False
         if not all(t.isfinite().all() for t in (out, *auto.values())): return False
         if path and answers_at(path.r, shapes): self.met.add(self.paths.index(path))
-        found = [k for k,e in auto.items() if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]
+        found = [k for k,e in auto.items()
+                 if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]
         found = [k for k in found if self.steady(k, numbers, wrote[k], auto[k])]
         if found and not out.numel():
             self.conditions.append('only where the output is not empty')
@@ -996,7 +998,7 @@ class Examined:
             if got.numel() == v.numel(): got = got.reshape(v.shape)
             elif k == 'out': continue # an axis that it does not depend on
             if got.isfinite().all() and differs(v.double(), got, coarsest(path.r), 1e-9): wrong.add(k)
-        if wrong and not all(answer_at(path.r, q.expr, shapes) == q.answer for q in asked): return # at these, torch does other work
+        if wrong and not all(answer_at(path.r, q.expr, shapes) == q.answer for q in asked): return # other work there
         self.compared += 1
         for k in wrong: path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
 

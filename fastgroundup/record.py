@@ -105,7 +105,7 @@ def record(layer:Module, # a layer, a composite or a Model
     return Recording(graph, [*named], outputs, _conditions(env, sizes))
 
 # %% ../nbs/08c_sizes.ipynb #be84b355
-import builtins, contextlib, math, sys, threading
+import builtins, contextlib, copy, math, sys, threading
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 # %% ../nbs/08c_sizes.ipynb #a9ec05bf
@@ -116,7 +116,8 @@ class Question(NamedTuple):
     kind:str # `asked` by the code, which may go another way; `check`: or it raises; `number`: made one; `torch`: an operation
     where:str # the code's file and line
 
-_torch, _own, _python = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/', copy.__file__.rsplit('/', 1)[0] + '/'
+_torch, _own = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/'
+_python = copy.__file__.rsplit('/', 1)[0] + '/'
 _inside = '_subclasses/', 'proxy_tensor.py', '_prims_common/', '_stats.py', '_refs/', '_meta_registrations.py', '_decomp/'
 _machinery = 'tape.py', 'backward.py', 'record.py', 'prove.py'
 _book = 'sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py'
@@ -176,7 +177,7 @@ class Asking(ShapeEnv):
 class Looking(torch.overrides.TorchFunctionMode):
     "Notes what the code asks of a tensor besides its size, and gets no tensor for: `{(fact, place)}`"
     sizes = {'shape', 'size', 'dim', 'ndim', 'ndimension', 'numel', 'nelement', '__len__', 'device', '__setitem__',
-             'is_floating_point', 'is_complex', 'is_cuda', 'broadcast_shapes', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
+             'is_floating_point', 'is_complex', 'is_cuda', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
     def __init__(self): super().__init__(); self.seen = {}
     def __torch_function__(self, func, types, args=(), kwargs=None):
         out, name = func(*args, **(kwargs or {})), getattr(func, '__name__', '')
@@ -216,7 +217,8 @@ def open_sizes():
     new = {(builtins, 'len'): lambda old, x: x.shape[0] if isinstance(x, FakeTensor) and x.ndim else old(x),
            (math, 'sqrt'): lambda old, v: torch.sym_sqrt(v) if isinstance(v, (S, torch.SymFloat)) else old(v),
            (S, '__divmod__'): lambda _, s, o: (s//o, s % o), (S, '__repr__'): words,
-           (S, '__hash__'): lambda old, s: old(s) if by_torch() else hash(int(s)), (S, '__str__'): words, (S, '__format__'): words,
+           (S, '__hash__'): lambda old, s: old(s) if by_torch() else hash(int(s)),
+           (S, '__str__'): words, (S, '__format__'): words,
            (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr}
     def here(f, old):
         def g(*args, **kwargs):
