@@ -146,7 +146,7 @@ def from0(form):
     low, high = bounds(form)
     if at_least(low, 0): return one
     if at_least(negative(high), 1): return number(0)
-    return atom(('from0', form))
+    return atom(('from0', form)) if high else zero(form)
 
 def free(a):
     if a[0] == 'entry': return set().union(*map(indices_in, a[2]))
@@ -191,32 +191,54 @@ def term(c, bound, factors) -> Expr:
     switches = [a for a in kept if a[:2] == ('fn', 'step')]
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
+    told = [(v, L) for a in kept if a[0] == 'zero' for v,L in _solved(a)]
+    for a in [a for a in kept if a[0] == 'from0']: # [i >= 6] [i = j + 6] is [i = j + 6]
+        if any(v in free(a) and put_atom(a, {v: L}) == one for v,L in told): kept.pop(a)
+    for a,b in itertools.combinations([a for a in kept if a[0] == 'from0'], 2): # [3 <= i <= 5]: one of few, or none
+        between = linear([*a[1], *b[1]])
+        if (most := dict(between).get(1, 0)) > 3 or any(k != 1 for k,_ in between): continue
+        rest = [(k, p) for k,p in kept.items() if k not in (a, b)]
+        return total(term(c, bound, [*rest, *f]) for t in range(most + 1)
+                     for _,f in zero(linear([*a[1], (1, -t)])).terms)
     bound = list(dict.fromkeys(bound))
     for d in [a for a in kept if a[0] == 'zero']:
         if (found := _sifted(d, kept, bound)):
             keep, new = found
             rest = [(a, p) for a,p in kept.items() if a != d]
-            out = product([number(c), *[atom(d)]*keep, *(power(put_atom(a, new), p, a[0] == 'sum') for a,p in rest)])
-            return out.sum(b for b in bound if keep or b not in new)
+            out = product([number(c), *keep, *(power(put_atom(a, new), p, a[0] == 'sum') for a,p in rest)])
+            return out.sum(b for b in bound if b not in new)
     used = set().union(*map(free, kept))
     if loose := [v for v in bound if v not in used]:
         return product([term(c, [b for b in bound if b in used], list(kept.items())), *(size(v[1]) for v in loose)])
     return Expr({named(bound, list(kept.items())): c})
 
-def _sifted(d, factors, bound):
-    "What [v = L] lets us write, (whether it stays, {v: L}): sum_v [v = L] f(v) is f(L), [i = j] f(j) is [i = j] f(i)"
+def is_few(i, most=4):
+    "Whether an index goes through few places, a number of them: then sums over it are written out"
+    return all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most
+def _solved(d):
+    "The indices that [form = 0] tells, each with the linear form that it is"
     for v,c in d[1]:
         if not is_index(v) or v[0] != 'index' or abs(c) != 1: continue
         L = {k: -c*e for k,e in d[1] if k != v}
-        if any(v in indices_in(k) for k in L if is_index(k)): continue
+        if not any(v in indices_in(k) for k in L if is_index(k)): yield v, L
+
+def _sifted(d, factors, bound):
+    """What [v = L] lets us write, (what stays beside it, {v: L}): sum_v [v = L] f(v) is f(L), where L is a place of v;
+    [i = j] f(j) is [i = j] f(i)"""
+    inside = None
+    for v,L in _solved(d):
         other = next(iter(L)) if list(L.values()) == [1] and is_index(next(iter(L))) else None
         same = other is not None and other[1] == v[1]
         users = [a for a in factors if a != d and v in free(a)]
         if v in bound:
-            if same: return False, {v: other}
-            if all(a[0] in facts01 for a in users) and within(L.items(), v[1]): return False, {v: L}
+            if same: return [], {v: other}
+            if all(a[0] in facts01 for a in users) and (within(L.items(), v[1]) or not is_few(v)):
+                form = linear(L.items())
+                inside = [from0(form), from0(linear([*v[1], (1, -1), *negative(form)]))], {v: L}
+                if within(form, v[1]): return inside
         elif same and users and other not in bound and (other[0] == 'label' or order(other) < order(v)):
-            return True, {v: other}
+            return [atom(d)], {v: other}
+    return inside
 
 def named(bound, factors):
     "A term, the same whatever its bound indices were called: the least of all the ways that symmetry leaves"
@@ -315,9 +337,11 @@ def step(e):
         return atom(s)*at(1) + (1 - atom(s))*at(0)
     _, shared, rest = common(e, lambda a: a[0] == 'size' or is_exp(a))
     if len(rest.terms) == 2 and (inner := _log_of_quotient(rest)) is not None: return step(inner)
+    if (n := rest.number()) is not None: return number(n > 0)
+    first = min(erased(m) for m in rest.terms if m != ((), ()))
+    rest *= number(1/Fraction(max(abs(c) for m,c in rest.terms.items() if erased(m) == first))) # [2x > 1] is [x > 1/2]
     if not rough(rest) and sign(rest) < 0: return 1 - atom(('fn', 'step', -rest)) # but where rest is 0
-    content = common(rest, lambda a: False)[0]
-    return atom(('fn', 'step', rest*number(1/content)))
+    return atom(('fn', 'step', rest))
 def _log_of_quotient(e):
     "For e = E - F, exponentials both, something of the same sign: log E - log F"
     (m, c), (n, d) = e.terms.items()
@@ -325,19 +349,20 @@ def _log_of_quotient(e):
     return (log(Expr({m: 1})) - log(Expr({n: 1})))*c
 def expr_of(a): return Expr({named([], [(a, 1)]): 1})
 
-odd = {'erf', 'sin', 'atan'}
+odd, even = {'erf', 'sin', 'atan', 'asin', 'round', 'trunc'}, {'cos'}
 def applied(name, e):
-    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan"
+    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan, asin, round, trunc, floor"
     if name in ('exp', 'log', 'step'): return {'exp': exp, 'log': log, 'step': step}[name](e)
     if not e.terms: return number(name == 'cos')
-    if sign(e) > 0: return atom(('fn', name, e))
+    if sign(e) > 0 or name not in odd | even: return atom(('fn', name, e))
     return -atom(('fn', name, -e)) if name in odd else atom(('fn', name, -e))
 pi = atom(('size', 'π'))
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
     'sin': lambda z: applied('cos', z), 'cos': lambda z: -applied('sin', z),
-    'atan': lambda z: power(1 + z*z, -1)}
+    'atan': lambda z: power(1 + z*z, -1), 'asin': lambda z: power(1 - z*z, Fraction(-1, 2)),
+    **dict.fromkeys(('round', 'trunc', 'floor'), lambda z: number(0))} # but where they jump
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
 class Names:
@@ -536,6 +561,7 @@ def cleared(e, facts=()):
 def multiplied_out(e, most=400):
     "`e` times its denominators, whole powers of sums that no term is summed over; None where it grows too much"
     for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
+        if not e.terms: break
         powers = [dict(f).get(base, 0) for _,f in e.terms]
         if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,
                                                                               _ in e.terms): continue
@@ -559,7 +585,7 @@ def spread(e, most=4):
     out = []
     for m,c in e.terms.items():
         b, f = opened(m)
-        few = [i for i in b if all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most]
+        few = [i for i in b if is_few(i, most)]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
             if any(i in free(a) and a[0] not in facts01 for a in rest.atoms()): continue

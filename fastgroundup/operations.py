@@ -38,9 +38,9 @@ def exact(v):
     if isinstance(v, (bool, int)): return number(int(v))
     if not math.isfinite(v): raise Unknown(f'the number {v}')
     q = Fraction(v).limit_denominator(10**6)
-    if (q.denominator < 1000 or 10**6 % q.denominator == 0) and math.isclose(q, v, rel_tol=1e-15): return number(q)
+    if (q.denominator < 1000 or 10**6 % q.denominator == 0) and abs(float(q) - v) <= math.ulp(v): return number(q)
     roots = [(math.pi**float(p)*math.sqrt(r), power(pi, p)*power(number(r), half))
-             for p in (0, half, -half, 1, -1) for r in (1, 2, 3, 5, 6, 7, 10, 11, 13)]
+             for p in (0, half, -half, 1, -1) for r in (1, 2, 3, 5, 6, 7, 10, 11, 13) if (p, r) != (0, 1)]
     for unit,e in (*roots, *((math.log(r)**p, power(log(number(r)), p)) for r in (2, 3, 5, 10) for p in (1, -1))):
         q = Fraction(v/unit).limit_denominator(1000)
         if q and math.isclose(q, v/unit, rel_tol=3e-15): return number(q)*e
@@ -60,6 +60,7 @@ class Value:
     @property
     def e(self):
         if self._e is not None: return self._e
+        if self.form is None: raise Unknown('what stands in an empty tensor')
         if any(is_index(k) for k,_ in self.form): raise Unknown('places or labels as numbers')
         return size(self.form)
     def like(self, axes=None, sizes=None, e=None):
@@ -111,7 +112,7 @@ def dims(x, d):
     ds = d if isinstance(d, (list, tuple)) else [] if d is None else [d]
     return sorted({k % max(x.ndim, 1) for k in ds or range(x.ndim)})
 
-table, walks, views = {}, set(), set()
+table, walks, views, moves, logic = {}, set(), set(), set(), set() # moves: what only moves numbers, or gives plain ones
 maybe = set('reshape contiguous to flatten type_as reshape_as double float split chunk unbind'.split()) # a view or a copy
 def op(*names, view=False, walk=False):
     "Enter a function as what the operations `names` do; with `walk` it is given the walk and the result's sizes too"
@@ -121,6 +122,23 @@ def op(*names, view=False, walk=False):
         if view: views.update(names)
         return f
     return enter
+def stored(v, to):
+    "The numbers `v` in a tensor of integers or bools, of the kind `to`: refused where that may change them"
+    if v._e is None and to in (torch.int64, torch.int32): return v
+    def counted(a, p):
+        return a[0] in facts01 or a[:2] == ('fn', 'step') or a[0] == 'size' and p > 0 and p.denominator == 1
+    switch, n = v.e*v.e == v.e, v.e.number()
+    whole_ = all(c.denominator == 1 and all(counted(*ap) for ap in f) for (_, f),c in v.e.terms.items())
+    if switch or to in (torch.int64, torch.int32) and whole_ or to != torch.bool and n in range(128): return v
+    raise Unknown(f'numbers that may be others as {str(to)[6:]}')
+def refuse_integers(name, given, to):
+    "What integers and bools, of these kinds, do otherwise than numbers"
+    if name in logic and given - {torch.bool}: raise Unknown(f'{name} of numbers')
+    if to.is_floating_point or name in moves | views | maybe: return
+    answers = {'gt', 'lt', 'ge', 'le', 'eq', 'ne', 'all', 'any', *logic}
+    whole_ = to in (torch.int64, torch.int32) and not any(k.is_floating_point for k in given)
+    if not (whole_ or to == torch.bool and name in answers | {'mul', 'maximum', 'minimum'}):
+        raise Unknown(f'{name} that gives {str(to)[6:]}')
 
 # %% ../nbs/05c_operations.ipynb #6fca23fc
 def arithmetic(f, on_forms=None):
@@ -164,13 +182,15 @@ table['le'] = comparison(lambda x, y: 1 - step(x - y), lambda d: from0(negative(
 equal = comparison(None, is_zero)
 @op('eq', walk=True)
 def eq_(w, sizes, x, y):
-    "Of numbers, only with the greatest of them: where it is not above them"
+    "Of numbers, only with the greatest or the least of them: where it is not above or below them"
     for a,b in ((x, y), (y, x)):
-        m = b.e.monomial() if isinstance(b, Value) and b._e is not None else None
-        if m and len(m[1]) == 1 and w.names.is_maximum(m[1][0][0], a):
-            return elementwise(lambda a, b: 1 - step(b - a))(a, b)
+        c, f = isinstance(b, Value) and b._e is not None and b.e.monomial() or (0, ())
+        if c in (1, -1) and len(f) == 1 and w.names.is_maximum(f[0][0], a if c > 0 else table['neg'](a)):
+            return elementwise(lambda a, b: 1 - step((b - a)*c))(a, b)
     return equal(x, y)
 table['ne'] = comparison(None, lambda d: 1 - is_zero(d))
+logic |= {f'{a}_{b}' for a in ('logical', 'bitwise') for b in ('and', 'or', 'xor', 'not')}
+logic |= {'__and__', '__or__', '__xor__'}
 op('logical_and', 'bitwise_and', '__and__')(elementwise(lambda x, y: x*y))
 op('logical_or', 'bitwise_or', '__or__')(elementwise(lambda x, y: x + y - x*y))
 op('logical_xor', 'bitwise_xor', '__xor__')(elementwise(lambda x, y: x + y - 2*x*y))
@@ -186,6 +206,13 @@ for _name,_f in dict(
     sigmoid=sigmoid_, tanh=tanh_, erf=lambda x: applied('erf', x), erfc=lambda x: 1 - applied('erf', x),
     sin=lambda x: applied('sin', x), cos=lambda x: applied('cos', x), tan=lambda x: applied('sin', x)/applied('cos', x),
     atan=lambda x: applied('atan', x), asinh=lambda x: log(x + power(x*x + 1, half)),
+    asin=lambda x: applied('asin', x), acos=lambda x: pi*half - applied('asin', x),
+    acosh=lambda x: log(x + power(x*x - 1, half)), atanh=lambda x: (log(1 + x) - log(1 - x))*half,
+    atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1),
+    hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
+    xlogy=lambda x, y: x*log(y), round=lambda x: applied('round', x), trunc=lambda x: applied('trunc', x),
+    frac=lambda x: x - applied('trunc', x), floor=lambda x: applied('floor', x),
+    remainder=lambda x, y: x - y*applied('floor', x/y),
     sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
     relu=lambda x: x*step(x), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6), abs=lambda x: x*(2*step(x) - 1),
     sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x), silu=lambda x: x*sigmoid_(x),
@@ -199,7 +226,7 @@ def exp_(x): return Value(x.axes, x.sizes, exp(x.e)*(1 - x.hidden) if x.hidden e
 def pow_(x, n):
     if not isinstance(x, Value): return elementwise(lambda n: exp(n*log(exact(x))))(n)
     p = as_value(n).e.number() if not isinstance(n, Value) or not n.ndim else None
-    if p is None: raise Unknown('a power that is no number')
+    if p is None: return elementwise(lambda x, y: exp(y*log(x)))(x, n)
     return elementwise(lambda e: power(e, p))(x)
 @op('clamp_min')
 def clamp_min_(x, low): return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
@@ -212,7 +239,13 @@ def clamp_(x, low=None, high=None):
 @op('threshold_backward')
 def threshold_backward_(g, x, low): return elementwise(lambda g, x, l: g*step(x - l))(g, x, low)
 @op('softplus')
-def softplus_(x, beta=1, threshold=20): return elementwise(lambda x: log1pexp(x*exact(beta))/exact(beta))(x)
+def softplus_(x, beta=1, threshold=20):
+    if threshold < 20: raise Unknown('a softplus that is x from where rounding does not hide it')
+    return elementwise(lambda x: log1pexp(x*exact(beta))/exact(beta))(x)
+@op('logit')
+def logit_(x, eps=None):
+    if eps is not None: raise Unknown('a logit of what is cut off')
+    return elementwise(lambda x: log(x) - log(1 - x))(x)
 @op('gelu')
 def gelu_(x, approximate='none'):
     if approximate == 'none': return elementwise(lambda x: x*half*(1 + applied('erf', x*power(number(2), -half))))(x)
@@ -293,6 +326,8 @@ def all_(x, d=None, keepdim=False):
 def cumsum_(w, sizes, x, d, dtype=None):
     d %= x.ndim; x = w.one(x, d); (i,) = x.axes[d]; j = new_index(i[1])
     return x.at(d, (j,), (x.e*from0(minus([(j, 1)], [(i, 1)]))).sum([i]))
+@op('logcumsumexp', walk=True)
+def logcumsumexp_(w, sizes, x, d): return table['log'](cumsum_(w, sizes, exp_(x), d))
 def triangle(s):
     def f(w, sizes, x, diagonal=0):
         x = w.one(w.one(x, x.ndim-1), x.ndim-2); (i,), (j,) = x.axes[-2:]
@@ -389,12 +424,30 @@ def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_
 def logsumexp_(x, d, keepdim=False): return table['log'](sum_(exp_(x), d, keepdim))
 @op('log_softmax', '_log_softmax')
 def log_softmax_(x, d, half_to_float=None): return table['sub'](x, logsumexp_(x, [d], True))
-@op('layer_norm')
-def layer_norm_(x, shape, w=None, b=None, eps=1e-5, cudnn=True):
-    ds = list(range(x.ndim - len(shape), x.ndim))
-    o = table['mul'](table['sub'](x, mean_(x, ds, True)), table['rsqrt'](table['add'](var_(x, ds, False, True), eps)))
+def scaled_by(o, w, b):
     if w is not None: o = table['mul'](o, w)
     return o if b is None else table['add'](o, b)
+def normed(x, ds, eps):
+    return table['mul'](table['sub'](x, mean_(x, ds, True)), table['rsqrt'](table['add'](var_(x, ds, False, True), eps)))
+@op('layer_norm')
+def layer_norm_(x, shape, w=None, b=None, eps=1e-5, cudnn=True):
+    return scaled_by(normed(x, list(range(x.ndim - len(shape), x.ndim)), eps), w, b)
+def by_channel(x, v): return v if v is None else v.on([0, *[None]*(x.ndim - 2)])
+@op('batch_norm')
+def batch_norm_(x, w, b, mean, var, training, momentum, eps, cudnn=True):
+    if training and (mean is not None or var is not None): raise Unknown('a batch norm that remembers')
+    w, b, mean, var = (by_channel(x, v) for v in (w, b, mean, var))
+    if training: return scaled_by(normed(x, [0, *range(2, x.ndim)], eps), w, b)
+    return scaled_by(table['mul'](table['sub'](x, mean), table['rsqrt'](table['add'](var, eps))), w, b)
+@op('instance_norm')
+def instance_norm_(x, w, b, mean, var, use_input, momentum, eps, cudnn=True):
+    if not use_input or mean is not None or var is not None: raise Unknown('an instance norm that remembers')
+    return scaled_by(normed(x, list(range(2, x.ndim)), eps), by_channel(x, w), by_channel(x, b))
+@op('group_norm', walk=True)
+def group_norm_(w, sizes, x, groups, weight=None, b=None, eps=1e-5, cudnn=True):
+    n, c = x.sizes[0], exact(groups)
+    parts = reshape_(w, [n, c, product(x.sizes[1:])/c], x)
+    return scaled_by(reshape_(w, x.sizes, normed(parts, [2], eps)), by_channel(x, weight), by_channel(x, b))
 
 # %% ../nbs/05c_operations.ipynb #59eae53a
 @op('t', 'numpy_T', view=True)
@@ -425,11 +478,7 @@ def same_(x, memory_format=None): return x.like()
 views |= {'alias', 'detach'}
 @op('to', '_to_copy', 'type_as', 'double', 'float', 'float_', walk=True)
 def cast_(w, sizes, x, *_, **__):
-    if w.dtype.is_floating_point: return Value(x.axes, x.sizes, x.e, None, x.hidden)
-    if x.form is None and w.dtype != torch.bool and not all(a[0] in facts01 or a[:2] == ('fn', 'step')
-                                                            for a in x.e.atoms()):
-        raise Unknown('a cast to integers')
-    return x.like()
+    return Value(x.axes, x.sizes, x.e, None, x.hidden) if w.dtype.is_floating_point else stored(x, w.dtype).like()
 def divided(a, b):
     "a / b for sizes, which may be sums: 2h - 2 is 2 times h - 1"
     if len(b.terms) < 2: return a/b
@@ -446,6 +495,7 @@ def divided(a, b):
 @op('view', 'reshape', '_unsafe_view', 'flatten', 'unflatten', 'view_as', 'reshape_as', view=True, walk=True)
 def reshape_(w, sizes, x, *_, **__):
     "Axes are taken, in order, until their product is the wanted size"
+    if any(isinstance(a, torch.dtype) for a in _): raise Unknown('numbers read as another kind')
     todo, axes = [], []
     for a,s in zip(x.axes, x.sizes): todo += [(i, size(i[1])) for i in a] if a else [(None, s)]*(s != one)
     for s in sizes:
@@ -557,12 +607,15 @@ def filled(v):
         if v is None: # what is asked for, behind the sizes
             c = kwargs['fill_value'] if 'fill_value' in kwargs else args[-1]
         else: c = v
-        if isinstance(c, Value): return Value([()]*len(sizes), sizes, c.e)
+        if not w.dtype.is_floating_point: c = stored(as_value(c), w.dtype)
+        if isinstance(c, Value) and c.form is None: return Value([()]*len(sizes), sizes, c.e)
         c = as_value(c)
         integers = not w.dtype.is_floating_point and w.dtype != torch.bool
         return Value([()]*len(sizes), sizes, None if integers else c._e, c.form if integers else None, c.hidden)
     return f
-op('zeros', 'new_zeros', 'zeros_like', 'empty', 'new_empty', 'empty_like', walk=True)(filled(0))
+op('zeros', 'new_zeros', 'zeros_like', walk=True)(filled(0))
+@op('empty', 'new_empty', 'empty_like', walk=True)
+def empty_(w, sizes, *_, **__): return Value([()]*len(sizes), sizes)
 op('ones', 'new_ones', 'ones_like', walk=True)(filled(1))
 op('full', 'new_full', 'full_like', 'fill', walk=True)(filled(None))
 @op('zero', walk=True)
@@ -570,7 +623,7 @@ def zero_(w, sizes, x): return Value([()]*x.ndim, x.sizes, number(0))
 @op('scalar_tensor', walk=True)
 def scalar_tensor_(w, sizes, v): return filled(None)(w, sizes, v)
 @op('copy', walk=True)
-def copy_(w, sizes, x, y, non_blocking=False): return expand_(w, sizes, as_value(y))
+def copy_(w, sizes, x, y, non_blocking=False): return expand_(w, sizes, cast_(w, sizes, as_value(y)))
 @op('dropout')
 def dropout_(x, p, train):
     if train and p: raise Unknown('dropout draws its own mask; wanted one that is given')
@@ -581,6 +634,8 @@ def dropout_(x, p, train):
 def arange_(w, sizes, *a, **kw):
     start, step = (exact(a[0]) if len(a) > 1 else number(0)), (exact(a[2]) if len(a) > 2 else one)
     axis = w.axis(sizes[0])
+    short = w.dtype in (torch.int8, torch.uint8, torch.int16)
+    if short and sizes[0].number() not in range(100): raise Unknown('short integers')
     if len(axis) > 1 or not type(step.number()) is int: raise Unknown('an arange with such sizes')
     return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
@@ -646,6 +701,7 @@ def index_put_(w, sizes, x, items, src, accumulate=False):
 @op('nll_loss', 'nll_loss_nd', walk=True)
 def nll_loss_(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
     if weight is not None or logp.ndim != 2: raise Unknown('a loss with weights, or of more axes')
+    if ignore_index >= 0: raise Unknown('a loss that ignores a label')
     picked = table['neg'](gather_(w, [*y.sizes, one], logp, 1, unsqueeze_(y, 1)).on([0]))
     return mean_(picked) if reduction == 1 else sum_(picked) if reduction == 2 else picked
 @op('cross_entropy_loss', walk=True)
@@ -656,12 +712,21 @@ def cross_entropy_loss_(w, sizes, x, y, weight=None, reduction=1, ignore_index=-
     if not label_smoothing: return own
     rest = table['neg'](mean_(logp, 1)); rest = mean_(rest) if reduction == 1 else sum_(rest) if reduction == 2 else rest
     return table['add'](table['mul'](own, 1 - label_smoothing), table['mul'](rest, label_smoothing))
+@op('kl_div')
+def kl_div_(x, y, reduction=1, log_target=False):
+    p, logp = (exp_(y), y) if log_target else (y, table['log'](y))
+    d = table['mul'](p, table['sub'](logp, x))
+    return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
 @op('mse_loss')
 def mse_loss_(x, y, reduction=1):
     d = table['sub'](x, y); d = table['mul'](d, d)
     return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
 
 # %% ../nbs/05c_operations.ipynb #bfb5cff2
+moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _to_copy type_as double float float_ where
+    masked_fill cat concat stack index index_select embedding _unsafe_index gather pad constant_pad_nd flip roll repeat tril
+    triu zeros new_zeros zeros_like ones new_ones ones_like empty new_empty empty_like full new_full full_like fill zero
+    scalar_tensor copy slice_scatter select_scatter scatter arange""".split())
 @op('slice_scatter', walk=True)
 def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"
@@ -695,6 +760,7 @@ class Sizes:
         return self.read(self.now(v)) if hasattr(v, 'xreplace') else exact(v)
     def read(self, e):
         go, name = self.read, type(e).__name__
+        if e.is_Symbol and e not in self.letters: raise Unknown('a number that is read of a tensor')
         if e.is_Symbol: return size(((self.letters[e], 1),))
         if e.is_Rational: return number(Fraction(int(e.p), int(e.q)))
         if e.is_Float: return exact(float(e))
@@ -745,7 +811,9 @@ class Walk:
         for n in graph.graph.nodes:
             if n.op == 'output': break
             if n in inputs or n in ups: self.values[n] = self.input((inputs | ups)[n], n.meta['val'])
-            elif n.op == 'get_attr': self.values[n] = self.constant(getattr(graph, n.target))
+            elif n.op == 'get_attr':
+                t = getattr(graph, n.target)
+                self.values[n] = self.constant(t) if isinstance(t, torch.Tensor) else t
             elif n.op == 'call_function':
                 try: self.values[n] = self.call(n, n in self.front, done)
                 except Unknown as e:
@@ -789,19 +857,24 @@ class Walk:
         raise Unknown('an index that may lie outside of the axis')
 
     def input(self, name, val):
+        if name[:1] in ('@', '~', '^'): raise Unknown(f'a tensor of the name {name}')
         sizes = [self.sizes(s) for s in val.shape]
         axes = [self.axis(s) for s in sizes]
         if val.dtype == torch.bool: return Value(axes, sizes, step(entry(name, flat(axes))))
         if val.is_floating_point(): return Value(axes, sizes, entry(name, flat(axes)))
         return Value(axes, sizes, None, ((('label', self.labels.get(name), name, tuple(flat(axes))), 1),))
     def constant(self, t):
+        from torch._subclasses.fake_tensor import FakeTensor
+        if isinstance(t, FakeTensor): raise Unknown('a tensor that the recording does not follow, as .data is,')
         v = t.flatten()[0].item()
         if not (t == t.flatten()[0]).all(): raise Unknown('a tensor of numbers that are not all the same')
         x = as_value(v); integers = not t.is_floating_point() and t.dtype != torch.bool
         e, form = (None, x.form) if integers else (x._e, None)
         return Value([()]*t.ndim, [exact(n) for n in t.shape], e, form, x.hidden)
     def arg(self, a):
-        if isinstance(a, torch.fx.Node): return self.now(a)
+        if isinstance(a, torch.fx.Node):
+            if (v := self.now(a)) is None: raise Unknown(f'what {a.args[0].target if a.args else a} gives besides')
+            return v
         if isinstance(a, (list, tuple)): return [self.arg(v) for v in a]
         return self.sizes(a) if isinstance(a, (torch.SymInt, torch.SymFloat)) else a
 
@@ -816,7 +889,7 @@ class Walk:
         "What node `n` is worth now: a view of what was written to since is looked at again"
         n = self.root(n)
         if n in self.base and (v := self.version(self.base[n])) != self.seen[n]:
-            if n.target._schema.name.split('::')[1] in maybe:
+            if n.target is not operator.getitem and n.target._schema.name.split('::')[1] in maybe:
                 raise Unknown(f'{n.target}, which may be a view or a copy, of a tensor that was written to since')
             self.values[n], self.seen[n] = self.compute(n), v
         return self.values[n]
@@ -826,6 +899,7 @@ class Walk:
         whose = (self.inputs | self.ups).get(n)
         if whose and whose not in self.buffers: raise Unknown(f'a write into {whose}')
         if n not in self.base: self.values[n] = new; self.written[n] = self.written.get(n, 0) + 1; return
+        if n.target is operator.getitem: raise Unknown('a write into a piece of a tensor')
         p, name, a = self.root(self.base[n]), n.target._schema.name.split('::')[1], [self.arg(v) for v in n.args[1:]]
         whole_ = self.now(p)
         if name in ('view', '_unsafe_view'): up = reshape_(self, whole_.sizes, new)
@@ -839,6 +913,7 @@ class Walk:
         self.values[n], self.seen[n] = new, self.version(p)
 
     def compute(self, n):
+        if n.target is operator.getitem: return self.arg(n.args[0])[n.args[1]]
         name, val = n.target._schema.name.split('::')[1], n.meta['val']
         if n.target._schema.is_mutable and name.endswith('_') and not name.endswith('__'): name = name[:-1]
         f = table.get(name)
@@ -847,7 +922,9 @@ class Walk:
         several = isinstance(val, (list, tuple))
         def of(v): return [*map(self.sizes, v.shape)]
         sizes = [of(v) for v in val if v is not None] if several else of(val)
-        self.name, self.dtype = name, None if several else val.dtype
+        self.name, self.dtype = name, val[0].dtype if several else val.dtype
+        given = {a.meta['val'].dtype for a in n.all_input_nodes if isinstance(a.meta.get('val'), torch.Tensor)}
+        refuse_integers(name, given, self.dtype)
         if name in walks: args, kwargs = [self, sizes, *args], {k: v for k,v in kwargs.items() if k != 'dtype'}
         try: out = f(*args, **kwargs)
         except TypeError as e: raise Unknown(f'{name} with such arguments ({e})') from e
@@ -858,7 +935,9 @@ class Walk:
         val, target = n.meta.get('val'), n.target
         if isinstance(val, (torch.SymInt, torch.SymFloat)): return self.sizes(val)
         if isinstance(val, (int, float)) and not isinstance(target, torch._ops.OpOverload): return exact(val)
-        if target is operator.getitem: return self.arg(n.args[0])[n.args[1]]
+        if target is operator.getitem and n.args[0] in self.base: # a piece, which is a view
+            self.base[n], self.seen[n] = n.args[0], self.version(n.args[0])
+        if target is operator.getitem: return self.compute(n)
         if target is torch._C._set_grad_enabled:
             if not done: raise Unknown('torch.no_grad in forward')
             return None
@@ -871,6 +950,6 @@ class Walk:
         if write: self.write(n.args[0], out); self.same[n] = n.args[0]
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
         if not forward or write or not isinstance(out, Value) or out._e is None or out.hidden: return out
-        if name == 'detach' and out.e.free: return out.like(e=self.names.constant(flat(out.axes), out.e))
+        if name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
         if len(out.e.terms) < 2 and not any(a[0] in nests for a in out.e.atoms()): return out
         return out.like(e=self.names.name(flat(out.axes), out.e))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import latex
+from .judge import dice_kept
 from .tape import Module, named_args, named_tensors, out_names, refuse_inputs
 
 # %% ../nbs/05_prove.ipynb #649308dd
@@ -124,7 +125,7 @@ def prove(layer:Module, # a layer, a composite or a Model
     state are left as they were."""
     refuse_inputs(layer, inputs)
     proof, step = Proof(type(layer).__name__), Step(layer, inputs)
-    with warnings.catch_warnings(): # of sizes that are only tried
+    with warnings.catch_warnings(), dice_kept(): # of sizes that are only tried
         warnings.simplefilter('ignore')
         return _composite(proof, step) if layer.bwd is None else _leaf(proof, step)
 
@@ -163,8 +164,14 @@ def _at_one_size(step, x, proof):
 def _composite(proof, step):
     "Each layer that it calls by itself, and what the tape adds"
     given = {k: torch.zeros_like(t) if not t.is_floating_point() else t.detach().double() for k,t in step.named.items()}
-    twin, args = step.twin([*given.values()])
-    with torch.no_grad(), _same_luck(): out = twin(*args)
+    try:
+        twin, args = step.twin([*given.values()])
+        with torch.no_grad(), _luck(1): out = twin(*args)
+    except Exception as e:
+        proof.problems.append(_in_words(e))
+        shapes = {k: tuple(step.named[k].shape) for k in step.asked}
+        proof.rows = [Claim(k, s, 'not shown', '', tuple(map(str, s)), '', '') for k,s in shapes.items()]
+        return proof
     name, uses, done, claims = out_names(twin), {}, {}, {}
     calls = [(name(c.layer), c) for c in twin.tape]
     for _,c in calls:
@@ -189,21 +196,33 @@ def _composite(proof, step):
         if t is out or id(t) not in claims: continue
         missing = [w for w,v in claims[id(t)] if v != 'proved']
         refuted = k in wrong and any(v == 'REFUTED' for _,v in claims[id(t)]) # and not by the corner of a relu
-        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path else 'proved'
+        off = k in wrong and (k in step.asked or not proof.corner) # what comes between may lie at the corner of a relu
+        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path or off else 'proved'
         words = f'follows from {", ".join(dict.fromkeys(missing))}' if verdict == 'not shown' and missing else ''
+        if off and not missing: words = f'each layer was shown, and on numbers {wrong[k]}'
         shape = path.r.symbols.get(k) or made.get(id(t)) if path else None
         axes = _letters(path, shape) if shape is not None else tuple(map(str, t.shape))
         proof.rows.append(Claim(k, tuple(t.shape), verdict, wrong[k]*refuted if k in wrong else '', axes, words, ''))
+    for k in step.asked:
+        if any(r.name == k for r in proof.rows): continue
+        shape, words = tuple(step.named[k].shape), wrong.get(k, '')
+        proof.rows.append(Claim(k, shape, 'REFUTED' if words else 'not shown', words, tuple(map(str, shape)),
+                                '' if words else 'no layer takes it', ''))
     proof.conditions = list(dict.fromkeys(proof.conditions))
     return proof
 
 def _kind(step):
     "What two calls have in common that are one proof"
-    held = sorted((k, repr(v)) for k,v in vars(step.layer).items() if not isinstance(v, (Tensor, Module)))
+    def plain(v): # an object may differ in what it does not say
+        if isinstance(v, (list, tuple)): return type(v), tuple(map(plain, v))
+        if isinstance(v, dict): return tuple((k, plain(u)) for k,u in v.items())
+        if isinstance(v, Tensor): return next((k for k,t in step.named.items() if t is v), id(v))
+        if isinstance(v, Module): return type(v)
+        return (type(v), repr(v)) if v is None or isinstance(v, (bool, int, float, str, torch.dtype)) else id(v)
+    held = [(k, type(m), plain(vars(m))) for k,m in step.layer.named_modules().items()]
+    slots = [id(step.layer) for c in type(step.layer).__mro__ if getattr(c, '__slots__', ())]
     tensors = [(k, t.ndim, t.dtype, tuple(s == 1 for s in t.shape)) for k,t in step.named.items()]
-    args = tuple(next((k for k,t in step.named.items() if t is a), repr(a)) for a in step.inputs)
-    return type(step.layer), str((held, tensors, args, step.prior, step.masks,
-                                  step.layer.training, [*step.layer.named_modules()]))
+    return str((held, slots, tensors, plain(step.inputs), step.prior, step.masks, step.layer.training))
 
 def _whole(proof, step):
     "What the composite asks about sizes, and the whole of it on numbers: (a way through it, shapes of outputs, what is wrong)"
@@ -237,9 +256,9 @@ from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import at_least, entry, linear, negative, number, product, size, values
+from .algebra import entry, number, product, size, values
 from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise, silent
-from .record import _own, _torch, recorded, written
+from .record import _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
 # %% ../nbs/05d_every_size.ipynb #fe15e1c7
@@ -251,27 +270,33 @@ class Step:
         taken = {k for k,_ in named}
         own = (*layer.named_params().items(), *layer.named_buffers().items())
         named += [(f'self.{k}' if k in taken else k, t) for k,t in own]
+        self.held, also = held_besides(layer, inputs, [t for _,t in named])
         self.named = {}
-        for k,t in named:
+        for k,t in (*named, *also):
             if not any(t is u for u in self.named.values()): self.named[k] = t # a tied one once
         asked = {id(t) for _,t in asked_args(layer, inputs)} | {id(p) for p in layer.params()}
         self.asked = [k for k,t in self.named.items() if id(t) in asked]
         self.prior = [k for k in self.asked if id(self.named[k]) in prior]
         self.masks = {k for k,t in self.named.items() if t.is_floating_point() and k not in self.asked and _is_mask(t)}
+        self.constants = [k for k,t in self.named.items() if k not in (*self.asked, *self.masks) and t.dtype != torch.bool]
 
     @property
     def shapes(self): return {k: tuple(t.shape) for k,t in self.named.items()}
 
-    def twin(self, tensors):
+    def twin(self, tensors, held=None):
         "A copy of the layer and of what it is called with, on other tensors"
-        return copy.deepcopy((self.layer, self.inputs), {id(t): s for t,s in zip(self.named.values(), tensors)})
+        held = self.copies() if held is None else held
+        return copy.deepcopy((self.layer, self.inputs), {id(t): s for t,s in zip((*self.named.values(), *self.held),
+                                                                                 (*tensors, *held))})
+    def copies(self): return [t.detach().clone() for t in self.held]
 
     def record(self, shapes, table=None, plain=False, dtype=torch.float64, watcher=None):
         "One pass with open sizes, decided by as if they were `shapes`; its outputs: out, out.g, what was there before, gradients"
         blank = {k: torch.zeros(shapes[k], dtype=dtype if t.is_floating_point() else t.dtype) for k,
                  t in self.named.items()}
+        held = self.copies()
         def one_pass(*tensors):
-            layer, given = self.twin(tensors)
+            layer, given = self.twin(tensors, held)
             by = dict(zip(self.named, tensors))
             with watching(watcher(tensors)) if watcher else nullcontext():
                 out = layer(*given)
@@ -279,21 +304,22 @@ class Step:
                 for k in self.prior: by[k].g = by[k].new_empty(by[k].shape)
                 before = [by[k].g for k in self.prior]
                 layer.backward(fresh=not self.prior)
-            return [out, out.g, *before, *[by[k].g for k in self.asked]]
+            return [out, out.g, *before, *[written_for(k, by[k]) for k in self.asked]]
         return recorded(one_pass, blank, lambda k, i: (k, i) not in self.fixed, table, plain)
 
-    def numbers(self, shapes, labels, gen, positive=False):
-        "Random numbers of these shapes, `labels[k]` a bound for the integers of k"
+    def numbers(self, shapes, labels, gen, way=0, given=False):
+        """Random numbers of these shapes, `labels[k]` a bound for the integers of k; from another domain for each `way`;
+        `given`: in what is a constant, those it was called with"""
         out = {}
         for k,t in self.named.items():
-            s = shapes[k]
-            if t.dtype == torch.bool: out[k] = torch.rand(s, generator=gen) > .4
+            s = tuple(shapes[k])
+            same = tuple(t.shape) == s
+            if given and same and k in self.constants: out[k] = t.detach().double() if t.is_floating_point() else t.clone()
+            elif t.dtype == torch.bool: out[k] = torch.rand(s, generator=gen) > .4
             elif k in self.masks: out[k] = (torch.rand(s, generator=gen) > .4).double()
-            elif t.is_floating_point():
-                out[k] = torch.randn(s, generator=gen, dtype=torch.float64)
-                if positive: out[k] = out[k].abs() + .2
+            elif t.is_floating_point(): out[k] = ways[way](torch.randn(s, generator=gen, dtype=torch.float64), t, gen)
             elif k in labels: out[k] = torch.randint(0, labels[k], s, generator=gen, dtype=t.dtype)
-            else: out[k] = t.clone() if tuple(t.shape) == tuple(s) else torch.zeros(s, dtype=t.dtype)
+            else: out[k] = t.clone() if same else torch.zeros(s, dtype=t.dtype)
         return out
 
     def run(self, numbers, seed=0):
@@ -301,7 +327,7 @@ class Step:
         gen = torch.Generator().manual_seed(seed)
         tensors = {k: t.clone().requires_grad_(k in self.asked) for k,t in numbers.items()}
         layer, given = self.twin([*tensors.values()])
-        with torch.enable_grad(), _same_luck(): out = layer(*given)
+        with torch.enable_grad(), _luck(1): out = layer(*given)
         if not out.requires_grad: raise ValueError('autograd cannot follow forward')
         g = ((torch.randint(-20, 20, out.shape, generator=gen).double() + .5)/10).to(out.dtype)
         wanted = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, out).items() if t.requires_grad}
@@ -310,16 +336,16 @@ class Step:
         tensors, failed, wrote = {k: t.clone() for k,t in numbers.items()}, '', {}
         layer, given = self.twin([*tensors.values()])
         before = {k: torch.randn(tensors[k].shape, generator=gen, dtype=torch.float64) for k in self.prior}
-        with torch.no_grad(), _same_luck():
+        with torch.no_grad(), _luck(2):
             again = layer(*given)
-            if not torch.allclose(again, out, rtol=1e-6, atol=0.,
-                                  equal_nan=True): raise ValueError('forward gives one output and another')
+            if again.shape != out.shape or not torch.allclose(again, out, rtol=1e-6, atol=0., equal_nan=True):
+                raise Random('forward is random: it gives one output and another; wanted its random numbers as an argument')
             again.g = g.clone()
             own = {k: tensors[k] for k in self.asked} | {k: t for k,t in _between(layer, again).items() if k in wanted}
             for k,b in before.items(): tensors[k].g = b.clone()
             def keep(way, m, f, *args): # a pass that fails leaves no gradients: what was written until then
                 result = f(*args)
-                if way == 'bwd': wrote.update({k: getattr(t, 'g', None) for k,t in own.items()})
+                if way == 'bwd': wrote.update({k: written_for(k, t) for k,t in own.items()})
                 return result
             try:
                 with watching(keep): layer.backward(fresh=not self.prior)
@@ -333,7 +359,7 @@ class Step:
         try:
             layer, given = self.twin([*self.numbers(shapes, dict.fromkeys(self.named, 1),
                                                     torch.Generator().manual_seed(0)).values()])
-            with torch.no_grad(), _same_luck():
+            with torch.no_grad(), _luck(1):
                 out = layer(*given)
                 out.g = torch.ones_like(out)
                 if back: layer.backward()
@@ -345,17 +371,42 @@ def _between(layer, out):
     "`{name: tensor}` of what the layers of a composite gave, but for its output"
     name = out_names(layer)
     return {} if layer.bwd is not None else {name(c.layer): c.out for c in layer.tape if c.out is not out}
+def held_besides(layer, inputs, named):
+    "Tensors that are no parameters, buffers or arguments: single numbers, and `(name, tensor)` of the others"
+    memo = {id(t): t for t in named}
+    try: copy.deepcopy((layer, inputs), memo)
+    except Exception: return [], [] # said where it is copied to be run
+    found = [t for t in memo.get(id(memo), []) if isinstance(t, Tensor)] # what was copied
+    name = {id(t): f'{k}.{n}'.lstrip('.') for k,m in layer.named_modules().items() for n,t in vars(m).items()}
+    single = [t for t in found if t.numel() == 1]
+    return single, [(name.get(id(t), f'tensor {i} that it holds'), t) for i,t in enumerate(found) if t.numel() != 1]
+
+class Random(Exception): "What a layer gives is random"
+ways = (lambda z, t, gen: z, lambda z, t, gen: z.abs() + .2, # numbers to try: of 0 on average, positive, like those given,
+        lambda z, t, gen: t.detach().flatten().double()[torch.randint(0, t.numel(), z.shape, generator=gen)],
+        lambda z, t, gen: .1 + .8*torch.rand(z.shape, dtype=z.dtype, generator=gen), # 0 to 1, above 1, far above, below 0
+        lambda z, t, gen: z.abs() + 1.2, lambda z, t, gen: z.abs()*3 + 12, lambda z, t, gen: -z.abs() - .2)
+
+def written_for(k, t):
+    "The gradient that was written for a tensor, or None"
+    g = getattr(t, 'g', None)
+    if g is None or isinstance(g, Tensor): return g
+    raise TypeError(f'a {type(g).__name__} was written as the gradient of {k}; wanted a tensor')
 @contextmanager
-def _same_luck():
+def _luck(seed):
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
+        torch.manual_seed(seed)
         yield
 def _in_words(e):
     "An exception in one line, with the place in the layer's code"
     import traceback
+    from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
     frames = [f for f in traceback.extract_tb(e.__traceback__)
-              if not f.filename.startswith((_torch, _own, '<frozen', '<eval'))]
+              if not foreign(f.filename) and not f.filename.startswith(_own)]
     where = f' at {written(frames[-1].filename, frames[-1].lineno)}' if frames else ''
+    if isinstance(e, (DataDependentOutputException, DynamicOutputShapeException, GuardOnDataDependentSymNode)):
+        return f'what is done depends on the values of a tensor{where}'
     return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}{where}'
 
 # %% ../nbs/05d_every_size.ipynb #aa4e162c
@@ -415,14 +466,47 @@ def settle(r, asked=True, order=True):
         (n,) = [k for k,v in parts.items() if v == 1 and k != 1] or [None]
         if n is not None: meant[n] = sympy.expand(n - e.lhs) + positive(n)
     if asked: meant |= {now(a): now(b) for a,b in r.known.get('tied', {}).items() if now(a) != now(b)}
-    for q in r.questions if asked and order else (): # one is the greater: it is the other, and something more
-        if not is_order(q): continue
-        e = q.expr if q.answer else sympy.Not(q.expr)
-        a, b = now(e.gts), now(e.lts)
-        if a.is_Symbol and b.is_Symbol and a != b: meant[a] = b + positive(a) - int(isinstance(e, (sympy.Ge, sympy.Le)))
+    for q in turning(r, True) if asked and order else (): # one is the greater: it is the other, and something more
+        e = now(q.expr if q.answer else sympy.Not(q.expr))
+        if not isinstance(e, sympy.core.relational.Relational): continue
+        d = sympy.expand(e.gts - e.lts)
+        for s in sorted(d.free_symbols, key=str):
+            least = s - d + (1 if isinstance(e, (sympy.Gt, sympy.Lt)) else 0) # the symbol is this, or more
+            if d.coeff(s) != 1 or s in least.free_symbols or not implied(least >= 1, True): continue
+            meant[s] = least + positive(s) - 1
+            break
     r.known[key] = now
     now.meant = meant
     return now
+
+def turning(r, orders=False):
+    """What torch itself asked that sizes above 2 can answer either way, as a slice does that may end before; below, numbers
+    tell, and up to 12 whether what is cut off is empty. With `orders`, only which is the greater"""
+    import sympy
+    own, Order = {s for *_,s in axes_of(r)}, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
+    def parts(e): return e.atoms(sympy.core.function.Application)
+    def plain(f, most=1): # what a division by a number gives, or leaves
+        own = type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer
+        return own and len(f.free_symbols) <= most and not parts(f.args[0])
+    def counts(e):
+        rest = isinstance(e, sympy.Eq) and e.rhs == 0 and type(e.lhs).__name__ in ('Mod', 'PythonMod')
+        return e.free_symbols <= own and (rest and plain(e.lhs, 9) or all(map(plain, parts(e))))
+    def turns(q, now):
+        e, layout = now(q.expr), q.expr.rhs in ((2,) if isinstance(q.expr, Order) else (0, 1)) # empty, or of length 1
+        least = 12 if (layout or parts(q.expr)) and 'Mod' not in str(q.expr) else 3
+        return not (implied(e, True, least) or implied(e, False, least))
+    for key,kinds in (('orders', Order), ('turning', (sympy.Eq, sympy.Ne))):
+        if key not in r.known:
+            r.known[key], some = [], {}
+            for q in r.questions:
+                if q.kind == 'torch' and isinstance(q.expr, kinds) and counts(q.expr):
+                    some.setdefault(frozenset((q.expr.canonical, sympy.Not(q.expr).canonical)), q)
+            for q in some.values():
+                if not turns(q, settle(r, asked=False)) or not turns(q, settle(r)): continue
+                r.known[key].append(q)
+                if key == 'orders': r.known.pop('settled True True')
+        if orders: return r.known[key]
+    return r.known['orders'] + r.known['turning']
 
 def letters_for(r, now):
     "A name for each symbol that is left: `n`, `n_in`, by where it stands first"
@@ -450,15 +534,15 @@ def answer_at(r, e, shapes):
     "What a question about sizes is at these shapes"
     v = e.xreplace({s: shapes[k][i] + s*0 for k,i,s in axes_of(r) if not isinstance(s, int)})
     return bool(v) if v in (True, False) else v
-def is_order(q):
-    "Whether torch has asked which of two sizes is the greater, as a slice does that may end before"
-    import sympy
-    return (q.kind == 'torch' and isinstance(q.expr, (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge))
-            and q.expr.lhs.is_Symbol and q.expr.rhs.is_Symbol)
 def answers_at(r, shapes, kinds=('asked', 'number')):
     "Whether all that was asked has the same answer at these shapes"
-    asked = [q for q in r.questions if q.kind in kinds or is_order(q)]
-    return all(answer_at(r, q.expr, shapes) == q.answer for q in asked)
+    return all(answer_at(r, q.expr, shapes) == q.answer for q in asked_in(r, kinds))
+def asked_in(r, kinds=('asked', 'number')):
+    "What the code asked, and torch of more than layout, once each and in order"
+    found, told = {}, turning(r)
+    for q in r.questions:
+        if q.kind in kinds or q in told: found.setdefault((q.expr, q.kind == 'number'), q)
+    return [*found.values()]
 
 # %% ../nbs/05d_every_size.ipynb #eadfd41c
 def letters_at(r, now, letters, shapes):
@@ -473,19 +557,35 @@ def letters_at(r, now, letters, shapes):
             if found := [n for n in sympy.solve(e, v) if n.is_Integer and n > 0]: values.setdefault(v, found[0])
     return values
 
-def implied(e, answer):
-    "Whether a question has its answer for all sizes of 1 or more, as far as linear forms tell"
+def implied(e, answer, least=1):
+    "Whether a question has its answer for all sizes of `least` or more, as far as the signs of a polynomial tell"
     import sympy
     if e in (True, False): return True
     if not isinstance(e, sympy.core.relational.Relational): return False
-    d = sympy.expand(e.lhs - e.rhs).as_coefficients_dict()
-    if not all((k == 1 or k.is_Symbol) and v.is_Integer for k,v in d.items()): return False
-    form = linear((1 if k == 1 else str(k), int(v)) for k,v in d.items())
-    above, below = at_least(form, 1), at_least(negative(form), 1)
-    sides = {'==': False, '!=': above or below, '>': above, '<': below, '>=': at_least(form, 0),
-             '<=': at_least(negative(form), 0)}
+    for f in e.atoms(sympy.Function): # by what a division leaves
+        if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer:
+            (s, *more), m = sorted(f.args[0].free_symbols, key=str), int(f.args[1])
+            if more or m > 8: return False
+            return all(implied(e.xreplace({s: m*(s - least) + t}), answer, least) for t in range(least, least + m))
+    meant = {s: least + sympy.Symbol(f'{s}_', integer=True, nonnegative=True) for s in e.free_symbols}
+    d = sympy.expand((e.lhs - e.rhs).xreplace(meant)).as_coefficients_dict()
+    def at_least(v, sign):
+        return sign*d.get(1, 0) >= v and all(sign*c >= 0 and k.is_nonnegative for k,c in d.items() if k != 1)
+    above, below = at_least(1, 1), at_least(1, -1)
+    sides = {'==': not any(d.values()), '!=': above or below, '>': above, '<': below, '>=': at_least(0, 1),
+             '<=': at_least(0, -1)}
     turned = {'==': '!=', '!=': '==', '>': '<=', '<': '>=', '>=': '<', '<=': '>'}
     return sides[e.rel_op if answer else turned[e.rel_op]]
+
+def excludes(b, q):
+    "Whether the answer to `b` leaves `q` no other than it has: below 128 is below 256"
+    import sympy
+    def least(q, answer): # (what it says of which polynomial, that it is this or more)
+        e = q.expr if answer else sympy.Not(q.expr)
+        if not hasattr(e, 'gts'): return sympy.oo, 0
+        return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
+    (d, m), (e, n) = least(b, b.answer), least(q, not q.answer)
+    return bool((both := sympy.expand(d + e)).is_Integer and both < m + n)
 
 def other_side(r, now, before, q, shapes, rng):
     "Shapes for which question `q` has its other answer, and those `before` it the same; None where none are found"
@@ -494,9 +594,11 @@ def other_side(r, now, before, q, shapes, rng):
     letters, own = symbols_in(now(s) for *_,s in axes_of(r) if not isinstance(s, int)), symbols_in([now(q.expr)])
     base = {v: rng.randint(3, 30) for v in letters} | letters_at(r, now, letters, shapes)
     numbers = {abs(int(a)) for e in (q.expr, *(b.expr for b in before)) for a in e.atoms(sympy.Integer)}
-    near = {c + d for c in numbers for d in (-1, 0, 1)} | {2*c for c in numbers} | {c//2 for c in numbers}
+    near = {c + d for c in numbers for d in (-3, -1, 0, 1, 3)} | {2*c for c in numbers} | {c//2 for c in numbers}
     near |= {c//int(b) + d for c in numbers for b in base.values() for d in (0, 1) if c > 100}
-    values = [v for v in sorted({*range(2, 33), 49, 60, 64, 100, 128, 1000, *near}) if v > 1] + [1]
+    edges = {c + d for c in numbers for d in (-1, 0, 1)} # where what is cut off is empty, or of length 1
+    values = sorted({*range(2, 33), 49, 60, 64, 100, 128, 1000, *near}, key=lambda v: (v in edges, v))
+    values = [v for v in values if v > 1] + [1]
     def good(v):
         s = shapes_at(r, now, v)
         if s is None: return None
@@ -572,7 +674,7 @@ def show(step, r, split, labels):
         x = w.values[holders[[*step.named].index(k)]]
         at = tuple(('index', i[1], f'%a{j}') for j,i in enumerate(i for a in x.axes for i in a))
         d = names.slope(loss, k, at)
-        if n is None: rows[k], said[k] = (at, d, None), 'nothing was written'; continue
+        if n is None: rows[k], said[k] = (at, d, None), names.vanishes(d) or 'nothing was written'; continue
         g = w.now(n)
         if g.sizes != x.sizes: said[k] = 'another shape was written'; continue
         e = on_places(k, g, x, at) - (entry(f'{k}.g before', at) if k in step.prior else number(0))
@@ -609,11 +711,11 @@ def read(step, r, again):
     raise Unknown('axes that are split in too many ways')
 
 # %% ../nbs/05d_every_size.ipynb #417acb17
-def differs(g, e, eps=1e-7):
+def differs(g, e, eps=1e-7, least=1e-12):
     "Whether a gradient is another than it should be, `eps` being some times what rounding takes away"
-    if g is None: return bool((e != 0).any())
+    if g is None: g = torch.zeros_like(e)
     if g.shape != e.shape or not e.numel(): return g.shape != e.shape
-    least = eps if eps > 1e-6 else 1e-12
+    least = eps if eps > 1e-6 else least
     return bool(((g - e).abs() > eps*(e.abs().max() + e.abs()) + least).any())
 
 def coarsest(r):
@@ -624,12 +726,14 @@ def coarsest(r):
 
 def refuted(k, numbers, up, g, e, failed):
     "A counterexample in words, with numbers that can be pasted where they are few"
-    most = e.flatten()[e.flatten().abs().argmax()]
+    most = e.flatten()[e.flatten().abs().argmax()] if e.numel() else 0.
     if g is None: words = f'no gradient was written{f", {failed}" if failed else ""}, should be {most:.6g}'
     elif g.shape != e.shape: words = f'shape {tuple(g.shape)} was written, should be {tuple(e.shape)}'
     else:
         at = [int(j) for j in torch.unravel_index((g - e).abs().argmax(), e.shape)]
-        words = f'entry {at} is {g[tuple(at)]:.6g}, should be {e[tuple(at)]:.6g}'
+        was, wanted = g[tuple(at)].item(), e[tuple(at)].item()
+        digits = next(n for n in (6, 10, 17) if n == 17 or f'{was:.{n}g}' != f'{wanted:.{n}g}')
+        words = f'entry {at} is {was:.{digits}g}, should be {wanted:.{digits}g}'
     if sum(t.numel() for t in (*numbers.values(),
                                up)) > 60: return f'{words}, for ' + ', '.join(f'{n} {tuple(t.shape)}' for n,
                                                                               t in numbers.items())
@@ -640,8 +744,15 @@ class Examined:
     def __init__(self, step, paths=None, most=12, tied=False):
         self.step, self.rng, self.most, self.tied = step, random.Random(0), most, tied
         self.paths, self.conditions, self.problems, self.wrong, self.rests = paths or [], [], [], {}, []
+        self.way, self.met, self.compared, self.by_constants = 0, set(), 0, set() # met: paths that numbers were on
         if paths is None: self.record_all()
-        self.try_numbers()
+        try: self.try_numbers()
+        except Random as e:
+            self.wrong.clear()
+            self.problems.append(str(e))
+        read = {i for i,p in enumerate(self.paths) if p.walk}
+        if read and not (read <= self.met and self.compared) and not self.wrong:
+            self.problems.append('no numbers were found at which output and derivative are finite')
         if paths is None: self.look_closer()
         self.conditions = list(dict.fromkeys(self.conditions))
 
@@ -689,6 +800,9 @@ class Examined:
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
         todo, done = [(None, None)], set()
         while todo:
+            if len(done) == self.most and all(because and because[1].kind == 'torch' for _,because in todo):
+                self.conditions += [condition(*because) for _,because in todo]
+                return
             if len(done) == self.most:
                 self.problems.append(f'there are more than {self.most} ways through the code')
                 return
@@ -702,10 +816,7 @@ class Examined:
                 self.problems.append(_in_words(e))
                 return
             if self.tied: self.tie(r)
-            asked = {}
-            for q in r.questions:
-                if q.kind in ('asked', 'number') or is_order(q): asked.setdefault((q.expr, q.kind == 'number'), q)
-            asked = [*asked.values()]
+            asked = asked_in(r)
             key = tuple((str(q.expr), str(q.answer)) for q in asked) + tuple(shapes[k][i] % m
                                                                              for (k,i,m),_ in self.rests)
             if key in done: continue
@@ -719,8 +830,10 @@ class Examined:
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
+                    if any(excludes(b, q) for b in asked[:j]): continue
                 self.conditions.append(condition(r, q))
-            self.conditions += self.frozen(path, asked, because)
+            frozen = [*self.frozen(path, asked, because)]
+            self.conditions += [condition(*because)] if because and frozen else frozen
 
     def frozen(self, path, asked, because):
         "Axes that are a plain number now, which no question has told of"
@@ -788,81 +901,120 @@ class Examined:
         return None, {}
 
     def try_numbers(self):
-        "The code beside autograd, and beside what was read of it, at small sizes; then at many, one size after the other"
+        """The code beside autograd, and beside what was read of it, at small sizes; then at many, one size after the other
+        and several at once"""
         cases = [(p, *self.small(p, *span)) for p in self.paths for span in ((2, 3), (1, 4), (3, 5))]
         cases += [(p, p.shapes, None) for p in self.paths[1:]] if self.paths else [(None, self.step.shapes, None)]
         for p in self.paths:
-            for s,v in itertools.product(p.letters, (*range(1, 18), 25, 32, 33, 49, 64, 100)):
-                cases.append((p, shapes_at(p.r,
-                                           p.now, {t: v if t == s else self.rng.randint(1, 3)
-                                                   for t in p.letters}), None))
+            few = [*itertools.islice(itertools.product((1, 2, 3), repeat=len(p.letters)), 27)]
+            few += [[v + self.rng.randint(0, 2) for _ in p.letters] for v in (9, 17, 40, 130, 257)]
+            one = itertools.product(p.letters, (*range(4, 18), 25, 32, 33, 49, 64, 100, 129, 201, 257, 513, 1025))
+            few += [[v if t == s else self.rng.randint(1, 3) for t in p.letters] for s,v in one]
+            cases += [(p, shapes_at(p.r, p.now, dict(zip(p.letters, v))), None) for v in few]
         for path,shapes,sizes in cases:
             if shapes is None or sum(map(math.prod, shapes.values())) > 200_000: continue
             if path and not answers_at(path.r, shapes, ()): continue
-            if self.wrong and not sizes: return
-            if not self.tried(path, shapes, sizes): self.tried(path, shapes, sizes, positive=True)
+            if self.wrong and sizes is None: return
+            others = [way for way in range(2 if path and sizes is None else len(ways)) if way != self.way]
+            self.way = next((way for way in (self.way, *others) if self.tried(path, shapes, sizes, way)), self.way)
 
-    def draw(self, path, shapes, sizes, positive=False):
+    def draw(self, path, shapes, sizes, way=0):
         labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,
-                  form in path.labels.items()} if path and sizes else {}
+                  form in path.labels.items()} if path and sizes is not None else {}
         gen = torch.Generator().manual_seed(self.rng.randint(0, 10**9))
-        return self.step.numbers(shapes, labels, gen, positive)
+        return self.step.numbers(shapes, labels, gen, way)
 
-    def tried(self, path, shapes, sizes, positive=False):
+    def tried(self, path, shapes, sizes, way):
         "Whether there were numbers to compare at these shapes"
-        numbers = self.draw(path, shapes, sizes, positive)
+        numbers = self.draw(path, shapes, sizes, way)
         try: out, up, wrote, auto, before, failed = self.step.run(numbers)
+        except Random: raise
         except Exception as e:
             if not self.paths and not self.problems: self.problems.append(_in_words(e))
             return False
         if not all(t.isfinite().all() for t in (out, *auto.values())): return False
-        eps = max([1e-7, *(coarsest(p.r) for p in self.paths)])
-        for k,e in auto.items():
-            if k in self.wrong or not (differs(wrote[k], e, eps) or failed and wrote[k] is None): continue
-            if wrote[k] is not None and wrote[k].shape == e.shape and not self.steady(k, numbers, wrote[k], e): continue
-            self.wrong[k] = self.counterexample(k, path) or refuted(k, numbers, up, wrote[k], e, failed)
+        if path and answers_at(path.r, shapes): self.met.add(self.paths.index(path))
+        found = [k for k,e in auto.items()
+                 if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]
+        found = [k for k in found if self.steady(k, numbers, wrote[k], auto[k])]
+        if found and not out.numel():
+            self.conditions.append('only where the output is not empty')
+            return True
+        for k in found:
+            if self.by_its_constants(k): continue
+            self.wrong[k] = self.counterexample(k, path) or refuted(k, numbers, up, wrote[k], auto[k], failed)
         if failed and not self.wrong: self.problems.append(failed)
-        if path and sizes and path.rows and not failed and answers_at(path.r, shapes):
+        if path and sizes is not None and path.rows and not failed and answers_at(path.r, shapes):
             tensors = numbers | {'out.g': up} | {f'{k}.g before': b for k,b in before.items()}
             self.compare(path, tensors, sizes, out, wrote, auto)
         return True
 
+    def off(self, g, e): return differs(g, e, max([1e-7, *(coarsest(p.r) for p in self.paths)]))
+
     def steady(self, k, numbers, g, e):
         "Whether a difference is more than what becomes of a rounding in what goes in: at a singular matrix it is not"
-        gen = torch.Generator().manual_seed(1)
-        near = {n: t*(1 + 1e-12*torch.randn(t.shape, generator=gen, dtype=t.dtype)) if t.is_floating_point() else t
-                for n,t in numbers.items()}
-        try: _, _, wrote, auto, *_ = self.step.run(near)
-        except Exception: return True
-        moved = max((wrote[k] - g).abs().max(), (auto[k] - e).abs().max())
-        return not moved > (g - e).abs().max()/100
+        if g is not None and g.shape != e.shape: return True
+        def filled(g, e): return torch.zeros_like(e) if g is None else g
+        for seed in range(3):
+            gen = torch.Generator().manual_seed(seed)
+            near = {n: t*(1 + 1e-12*torch.randn(t.shape, generator=gen, dtype=t.dtype)) if t.is_floating_point() else t
+                    for n,t in numbers.items()}
+            try: _, _, wrote, auto, *_ = self.step.run(near)
+            except Random: raise
+            except Exception: return True
+            moved = max((filled(wrote[k], e) - filled(g, e)).abs().max(), (auto[k] - e).abs().max()) if e.numel() else 0
+            if moved > (filled(g, e) - e).abs().max()/100: return False
+        return True
+
+    def by_its_constants(self, k):
+        "Whether the gradient of `k` is right at the shapes given for the constants given, and wrong for others"
+        if not self.step.constants or k in self.by_constants: return k in self.by_constants
+        gen = torch.Generator().manual_seed(self.rng.randint(0, 10**9))
+        labels = {n: max(1, int(self.step.named[n].max()) + 1) for n in self.step.constants}
+        def off(given):
+            numbers = self.step.numbers(self.step.shapes, labels, gen, self.way, given)
+            try: out, _, wrote, auto, _, failed = self.step.run(numbers)
+            except Random: raise
+            except Exception: return False
+            return out.isfinite().all() and auto[k].isfinite().all() and (self.off(wrote[k], auto[k]) or bool(failed))
+        if off(True) or not any(off(False) for _ in range(5)): return False
+        self.by_constants.add(k)
+        self.problems.append(f'right for the {" and ".join(self.step.constants)} given, wrong for some others')
+        return True
 
     def compare(self, path, tensors, sizes, out, wrote, auto):
         "What was read on indices beside what torch gives: the interpreter's own mistakes"
         tensors = {k: t*2. - 1 if t.dtype == torch.bool else t for k,t in tensors.items()}
         pairs = [('out', [i for a in path.out.axes for i in a], path.out.e, out)]
         for k,(at,d,g) in path.rows.items(): pairs += [(k, at, d, auto[k]), (k, at, g, wrote[k])]
+        shapes, wrong = {k: tensors[k].shape for k in path.r.symbols}, set()
+        own = {s for *_,s in axes_of(path.r)}
+        asked = [q for q in path.r.questions if q.expr.free_symbols <= own]
         for k,at,e,v in pairs:
             if e is None or v is None: continue
-            got = values(e, at, tensors, sizes, path.walk.names).expand([math.prod(v.shape)]
-                                                                        if not at else [-1]*len(at))
+            try: got = values(e, at, tensors, sizes, path.walk.names)
+            except RuntimeError: wrong.add(k); continue # an axis of less than no places
+            got = got.expand([-1]*len(at) if at else [math.prod(v.shape)])
             if got.numel() == v.numel(): got = got.reshape(v.shape)
             elif k == 'out': continue # an axis that it does not depend on
-            if got.isfinite().all() and differs(v.double(), got, coarsest(path.r)):
-                path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
+            if got.isfinite().all() and differs(v.double(), got, coarsest(path.r), 1e-9): wrong.add(k)
+        if wrong and not all(answer_at(path.r, q.expr, shapes) == q.answer for q in asked): return # other work there
+        self.compared += 1
+        for k in wrong: path.said.update(dict.fromkeys(path.said, f'what was read of {k} is not what torch gives'))
 
     def counterexample(self, k, path):
         "One of few numbers, of two digits; None where there is none"
         for span in ((1, 2), (1, 2), (1, 2), (2, 2), (2, 2), (2, 3)) if path else ():
             shapes, sizes = self.small(path, *span)
             if shapes is None: continue
-            numbers = self.draw(path, shapes, sizes)
+            numbers = self.draw(path, shapes, sizes, self.way)
             for n in [n for n,t in numbers.items() if t.is_floating_point() and n not in self.step.masks]:
                 numbers[n] = (numbers[n]*10).round()/10
             try: out, up, wrote, auto, _, failed = self.step.run(numbers)
+            except Random: raise
             except Exception: continue
-            finite = out.isfinite().all() and auto[k].isfinite().all()
-            if finite and differs(wrote[k], auto[k], max([1e-7, *(coarsest(p.r) for p in self.paths)])):
+            finite = out.numel() and out.isfinite().all() and auto[k].isfinite().all()
+            if finite and self.off(wrote[k], auto[k]) and self.steady(k, numbers, wrote[k], auto[k]):
                 return refuted(k, numbers, up, wrote[k], auto[k], failed)
 
 def other_work(step, path, rng):

@@ -105,7 +105,7 @@ def record(layer:Module, # a layer, a composite or a Model
     return Recording(graph, [*named], outputs, _conditions(env, sizes))
 
 # %% ../nbs/08c_sizes.ipynb #be84b355
-import builtins, contextlib, math, sys
+import builtins, contextlib, copy, math, sys, threading
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 # %% ../nbs/08c_sizes.ipynb #a9ec05bf
@@ -117,15 +117,19 @@ class Question(NamedTuple):
     where:str # the code's file and line
 
 _torch, _own = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/'
+_python = copy.__file__.rsplit('/', 1)[0] + '/'
 _inside = '_subclasses/', 'proxy_tensor.py', '_prims_common/', '_stats.py', '_refs/', '_meta_registrations.py', '_decomp/'
 _machinery = 'tape.py', 'backward.py', 'record.py', 'prove.py'
 _book = 'sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py'
 _frozen = {'int_', 'guard_int', 'float_', 'guard_float', 'maybe_as_int', 'maybe_as_float'}
 
+def foreign(file):
+    "Whether it is torch's file, Python's own, or none"
+    return file.startswith((_torch, '<frozen', '<eval', '<string')) or file.startswith(_python) and '-packages' not in file
 def _place(f):
     "The place of the first frame from `f` on that is neither torch's nor ours, and whether an operation lies between"
     inside = False
-    while f and (f.f_code.co_filename.startswith((_torch, '<frozen', '<eval')) or _is_machinery(f)):
+    while f and (foreign(f.f_code.co_filename) or _is_machinery(f)):
         inside |= any(p in f.f_code.co_filename for p in _inside)
         f = f.f_back
     return written(f.f_code.co_filename, f.f_lineno) if f else '?', inside
@@ -140,7 +144,7 @@ def place_of(node):
     "Where in somebody's code an operation of a graph was called, '' where that is not known"
     import re
     lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get('stack_trace') or '')
-    own = [(f, n) for f,n in lines if not f.startswith((_torch, _own, '<frozen', '<eval'))]
+    own = [(f, n) for f,n in lines if not foreign(f) and not f.startswith(_own)]
     return f' at {written(*own[-1])}' if own else ''
 
 class Asking(ShapeEnv):
@@ -167,62 +171,66 @@ class Asking(ShapeEnv):
         return answer
     def guard_or_defer_runtime_assert(self, expr, *args, **kwargs):
         answer = super().guard_or_defer_runtime_assert(expr, *args, **kwargs)
-        self.note(expr, True, 'check')
+        self.note(expr, bool(answer), 'check' if answer else 'torch') # it raises, and the code may catch that
         return answer
 
 class Looking(torch.overrides.TorchFunctionMode):
-    "Notes what the code asks of a tensor besides its size: `{fact: (answer, place)}`"
-    facts = {'dtype', 'layout', 'requires_grad', 'is_contiguous', 'stride', 'storage_offset', 'data_ptr',
-             'element_size', 'untyped_storage', 'nbytes', 'itemsize', 'is_leaf', 'grad_fn', '__repr__', '__format__'}
+    "Notes what the code asks of a tensor besides its size, and gets no tensor for: `{(fact, place)}`"
+    sizes = {'shape', 'size', 'dim', 'ndim', 'ndimension', 'numel', 'nelement', '__len__', 'device', '__setitem__',
+             'is_floating_point', 'is_complex', 'is_cuda', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
     def __init__(self): super().__init__(); self.seen = {}
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        name = getattr(func, '__name__', '')
+        out, name = func(*args, **(kwargs or {})), getattr(func, '__name__', '')
         if name == '__get__': name = getattr(getattr(func, '__self__', None), '__name__', name)
-        if name in self.facts:
-            f = sys._getframe(1)
-            where, _ = _place(f)
-            if not _is_machinery(f):
-                if name in ('__repr__', '__format__'):
-                    raise NotImplementedError(f'a tensor is turned into words at {where}')
-                self.seen.setdefault((name, where))
-        return func(*args, **(kwargs or {}))
+        f = sys._getframe(1)
+        quiet = isinstance(out, (torch.Tensor, tuple, list)) and name != 'stride' or name in self.sizes or _is_machinery(f)
+        if quiet or not any(isinstance(a, torch.Tensor) for a in args): return out
+        where, _ = _place(f)
+        if name in ('__repr__', '__format__'): raise NotImplementedError(f'a tensor is turned into words at {where}')
+        self.seen.setdefault((name, where))
+        return out
 
 # %% ../nbs/08c_sizes.ipynb #8de5396a
+_one = threading.RLock() # one thread at a time records
 @contextlib.contextmanager
 def open_sizes():
     """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `divmod`, and two of torch's functions;
-    words and hashes of a size ask what it is"""
+    words and hashes of a size ask what it is. In this thread alone"""
     from torch._subclasses.fake_tensor import FakeTensor
-    S, T, F = torch.SymInt, torch.Tensor, torch.nn.functional
-    length, root, hashed, words, hot = builtins.len, math.sqrt, S.__hash__, S.__repr__, F.one_hot
-    def by_torch(): return '/torch/' in (name := sys._getframe(2).f_code.co_filename) or 'sympy' in name
-    def one_hot(y, num_classes=-1):
+    S, T, F, mine = torch.SymInt, torch.Tensor, torch.nn.functional, threading.get_ident()
+    def by_torch(): return '/torch/' in (name := sys._getframe(3).f_code.co_filename) or 'sympy' in name
+    def one_hot(hot, y, num_classes=-1):
         if isinstance(num_classes, int) and num_classes == -1: return hot(y)
         return (y.unsqueeze(-1) == torch.arange(num_classes, device=y.device)).to(torch.int64)
-    def unfold(x, dimension, size, step):
+    def unfold(_, x, dimension, size, step):
         d, n = dimension % x.ndim, x.shape[dimension]
         def places(n): return torch.arange(n, device=x.device)
         one = isinstance(step, int) and step == 1
         at = places(n - size + 1) if one else places((n - size)//step + 1)*step
         x = x.movedim(d, 0)[at.unsqueeze(1) + places(size)] # (places, kernel, the others)
         return x.movedim(1, -1).movedim(0, d)
-    def data_ptr(t):
-        if sys._getframe(1).f_code.co_filename.startswith(_own): return id(t)
+    def data_ptr(_, t):
+        if sys._getframe(2).f_code.co_filename.startswith(_own): return id(t)
         raise NotImplementedError('data_ptr')
-    new = {(builtins, 'len'): lambda x: x.shape[0] if isinstance(x, FakeTensor) and x.ndim else length(x),
-           (math, 'sqrt'): lambda v: torch.sym_sqrt(v) if isinstance(v, (S, torch.SymFloat)) else root(v),
-           (S, '__hash__'): lambda s: hashed(s) if by_torch() else hash(int(s)),
-           (S, '__divmod__'): lambda s, o: (s//o, s % o),
-           (S, '__repr__'): lambda s: words(s) if by_torch() else repr(int(s)),
-           (S, '__str__'): lambda s: words(s) if by_torch() else repr(int(s)),
-           (S, '__format__'): lambda s, how: words(s) if by_torch() else format(int(s), how),
+    plain = S.__repr__
+    def words(old, s, *how): return plain(s) if by_torch() else getattr(int(s), old.__name__)(*how)
+    new = {(builtins, 'len'): lambda old, x: x.shape[0] if isinstance(x, FakeTensor) and x.ndim else old(x),
+           (math, 'sqrt'): lambda old, v: torch.sym_sqrt(v) if isinstance(v, (S, torch.SymFloat)) else old(v),
+           (S, '__divmod__'): lambda _, s, o: (s//o, s % o), (S, '__repr__'): words,
+           (S, '__hash__'): lambda old, s: old(s) if by_torch() else hash(int(s)),
+           (S, '__str__'): words, (S, '__format__'): words,
            (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr}
-    new[torch.backends.opt_einsum, 'enabled'] = False # which would look at sizes for a good order
-    old = {(where, k): getattr(where, k) if where is torch.backends.opt_einsum else vars(where).get(k) for where,k in new}
-    for (where, k),f in new.items(): setattr(where, k, f)
-    try: yield
-    finally:
-        for (where, k),f in old.items(): setattr(where, k, f) if f is not None else delattr(where, k)
+    def here(f, old):
+        def g(*args, **kwargs):
+            return f(old, *args, **kwargs) if threading.get_ident() == mine else old(*args, **kwargs)
+        return g
+    with torch.backends.opt_einsum.flags(False): # which would look at sizes for a good order
+        old = {(where, k): vars(where).get(k) for where,k in new}
+        try:
+            for (where, k),f in new.items(): setattr(where, k, here(f, getattr(where, k, lambda *_: NotImplemented)))
+            yield
+        finally:
+            for (where, k),f in old.items(): delattr(where, k) if f is None else setattr(where, k, f)
 
 # %% ../nbs/08c_sizes.ipynb #adcfd104
 class Recorded(NamedTuple):
@@ -231,7 +239,7 @@ class Recorded(NamedTuple):
     symbols:dict # {name: sizes}, a list for each tensor: sympy symbols, or plain numbers where an axis was not to be open
     env:object # torch's book on what was decided
     questions:list
-    seen:dict # what the code asked of a tensor besides its size
+    seen:dict # what the code asked of a tensor besides its size, `(fact, place)`
     known:dict # what has been worked out from these
 
 def recorded(f, # a function of tensors
@@ -243,7 +251,7 @@ def recorded(f, # a function of tensors
     from torch.fx.experimental.proxy_tensor import make_fx
     env, looking, how = Asking(), Looking(), dict(pre_dispatch=True, decomposition_table=table or {}, record_stack_traces=True)
     if plain:
-        with torch.no_grad(), open_sizes(): return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
+        with torch.no_grad(), _one, open_sizes(): return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
     symbols = {}
     def watched(*tensors):
         for k,t in zip(named, tensors):
@@ -252,5 +260,5 @@ def recorded(f, # a function of tensors
                 if not isinstance(s, int): env.constrain_symbol_range(s, compiler_min=1, compiler_max=sys.maxsize)
         env.questions.clear()
         with open_sizes(), looking: return f(*tensors)
-    graph, *_ = record_function(watched, named, open, env, **how)
+    with _one: graph, *_ = record_function(watched, named, open, env, **how)
     return Recorded(graph, symbols, env, [*env.questions], looking.seen, {})
