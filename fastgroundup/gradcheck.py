@@ -28,7 +28,7 @@ def _text_table(rows, right=()):
 
 _right = ' style="text-align:right"'
 _looks = {verdict: f'background:{colour};color:#fff;padding:0 .4em;border-radius:.3em' # white on a colour can be read on light pages and on dark ones
-          for verdict,colour in dict(right='#1a7f37', kink='#1a7f37', rounding='#1a7f37', WRONG='#cf222e', DISPUTED='#8a5c00').items()}
+          for verdict,colour in {'right': '#1a7f37', 'kink': '#1a7f37', 'rounding': '#1a7f37', 'WRONG': '#cf222e', 'DISPUTED': '#8a5c00', 'not judged': '#8a5c00'}.items()}
 
 def _html_table(rows, right=()):
     "The same as an HTML table; a cell that is a verdict has its colour"
@@ -101,7 +101,7 @@ class Report:
     def __repr__(self):
         "As text; in a terminal the verdicts have their colours"
         if not sys.stdout.isatty() or 'NO_COLOR' in os.environ: return str(self)
-        colours = dict(right=32, kink=32, rounding=32, WRONG=31, DISPUTED=33)
+        colours = {'right': 32, 'kink': 32, 'rounding': 32, 'WRONG': 31, 'DISPUTED': 33, 'not judged': 33}
         return re.sub(rf'(?m)^(\S+ +)({"|".join(colours)})\b', lambda m: f'{m[1]}\033[{colours[m[2]]}m{m[2]}\033[0m', str(self))
 
     def _repr_html_(self):
