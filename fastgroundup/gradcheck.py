@@ -264,7 +264,7 @@ class _LayerCase(Case):
             vars(made).update(vars(self.twin.out))
         twins = {id(a): b for a,b in zip(tree_leaves(self.args), tree_leaves(args)) if isinstance(a, Tensor)}
         targets = {k: twins.get(id(leaf), leaf) for k,leaf in self.leaves.items()}
-        for t in targets.values(): t.g = None
+        for t in (*targets.values(), *[m.out for m in self.twin.named_modules().values() if m.out is not None]): t.g = None
         u = self.upstream if upstream is None else upstream
         made.g = u if kept else u.to(made.dtype, copy=True)
         self.twin.bwd(made, *args)
@@ -331,7 +331,8 @@ def _judged(step, n, numeric, report, overflow, once):
 
 def _other_upstreams(step, case):
     "What is wrong for an upstream gradient in other memory, or of another size; what raises then is left alone, since it is seen"
-    def written(us): return case.anew().written(us[0], kept=True) # as after a first call, of which a layer may have kept something
+    again = case.anew() # as after a first call, of which a layer may have kept something
+    def written(us): return again.written(us[0], kept=True)
     us, wrong = [case.upstream], []
     base = written(us)
     for words,laid,plain in laid_out(us):

@@ -425,7 +425,7 @@ def _of_norm(case, k, a, e, same):
     u, x, out = case.upstream, finite(case.leaves[k].detach()), finite(case.out.detach())
     if not _like(u, e): return
     weights = [(case.names[j], t.detach()) for j,t in case.leaves.items() if j != k and t.ndim and t.ndim < u.ndim and t.shape == u.shape[-t.ndim:]]
-    for axes in (*[(i,) for i in range(e.ndim)], *itertools.combinations(range(e.ndim), 2)):
+    for axes in (c for n in range(e.ndim, 0, -1) for c in itertools.combinations(range(e.ndim), n)): # over many before few, which many are too
         m, h, one = math.prod(e.shape[i] for i in axes), x - x.mean(axes, keepdim=True), torch.ones_like(e)
         if m < 4: continue
         def fit(t, basis):
@@ -454,10 +454,20 @@ def _of_norm(case, k, a, e, same):
                 rest = ratio[:, 1:]/scale.unsqueeze(1)
                 mean = rest.mean(0)
                 if (rest - mean).abs().max() > 1e-5*mean.abs().max().clamp(min=1): continue
+                said = {}
                 for what,r in zip(what, mean.tolist()):
                     known = {0: 'not taken away', 2: 'taken away twice', -1: 'added where it should be taken away', m: 'a sum where a mean belongs',
                              1/m: 'a mean where a sum belongs', m/(m - 1): f'divided by {m - 1} in place of {m}'}
-                    if abs(r - 1) > 1e-5: yield 'norm', f'the {what} {over} is ' + next((v for c,v in known.items() if abs(c - r) <= 1e-5), f'taken away {r:.4g} times'), a
+                    if abs(r - 1) > 1e-5: said.setdefault(next((v for c,v in known.items() if abs(c - r) <= 1e-5), f'taken away {r:.4g} times'), []).append(f'the {what}')
+                if said: yield 'norm', '; '.join(f'{" and ".join(whats)} {over} {"is" if len(whats) == 1 else "are"} {v}' for v,whats in said.items()), a
+
+def _of_added(case, k, a, e):
+    "The tensor itself, or what came out, added: a weight decay that belongs to the optimizer, say"
+    for name,t in ((case.names[k], finite(case.leaves[k].detach())), ('out', finite(case.out.detach()))):
+        if not _like(t, e) or not t.any(): continue
+        c = ((a - e)*t).sum()/(t*t).sum()
+        times = '' if abs(abs(c) - 1) < 1e-4 else f'{abs(c):.4g} times '
+        yield 'added', f'{times}{name} is {"added to" if c > 0 else "taken away from"} it', e + c*t
 
 def _of_sums(case, k, e):
     "The input itself, times out.g and summed, where something that forward made of it belongs"
@@ -507,6 +517,7 @@ def name(case:Case, k,
         yield from _of_jacobian(case, k, e)
         yield from _of_norm(case, k, a, e, same)
         yield from _of_sums(case, k, e)
+        yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)
     found = explain(a, e, rtol, n, suspects(), sizes_of(case)) or Diagnosis('unknown', 'no known mistake explains it')
     return found.add(worst(a, e), off(a.to(e.dtype), e, 10*rtol*e.abs().max()) if a is not None and a.shape == e.shape else None)
@@ -534,14 +545,15 @@ def laid_out(us:list, # an upstream gradient, in parts
 
 def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys of the gradients in `found` that are not those `wanted`
     "What differs by more than `most`, relative, and by more than rounding"
-    eps = max(case.eps, case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
     def same(k, g):
-        if g is None or not rel_error(found[k].double(), g.double()) > max(1e-9, most, 64*eps): return True
+        if g is None or (error := rel_error(found[k], g)) <= max(1e-9, most): return True
+        eps = max(case.eps, case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
+        if error <= 64*eps: return True
         return not off(found[k], g, 64*eps*case.loses[k] + most*g.abs() + case.blurs.get(k, 0)).any()
     return [k for k,g in wanted.items() if k in found and not same(k, g)]
 
 def out_of_proportion(case:Case, written, us:list, base:dict, most:float=0.) -> list: # keys of the gradients that do not grow with the upstream gradient
-    for times in (-3, 4):
+    for times in (-3, 4) if sum(u.numel() for u in us) == 1 else (-3,): # one number is to be larger as well
         found = written([times*u for u in us])
         if wrong := others(case, {k: g if g is None else g/times for k,g in found.items()}, base, most): return wrong
     return []

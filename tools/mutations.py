@@ -109,7 +109,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("known = {0: 'not taken away', 2: 'taken away twice'", "known = {2: 'not taken away', 0: 'taken away twice'"),
         ("    return low - slack <= total <= high + slack", "    return True"),
         ("        if not (u*(one + other - whole)).abs().sum() <= most: return False", "        pass"),
-        ("    for times in (-3, 4):", "    for times in (1,):"),
+        ("    for times in (-3, 4) if", "    for times in (1,) if False else (1,) if"),
         ("    wide[...,1:-2] = t\n    return wide[...,1:-2]", "    wide[...,1:-2] = t\n    return wide[...,:-3]"),
         ("    def change(a, b): return torch.where(a == b, 0, a - b)/h", "    def change(a, b): return (a - b)/h"),
     ],
