@@ -6,365 +6,34 @@
 __all__ = ['check_function', 'check_pair', 'SweepRow', 'Sweep', 'sweep', 'fastgroundup_check']
 
 # %% ../nbs/04b_functions.ipynb #fb166763
-import copy, importlib.util, itertools, math, random, statistics, sys, textwrap, time
-from html import escape
-from pathlib import Path
-from typing import NamedTuple
+import itertools, math, time
+
 import torch
-from fastcore.script import Param, call_parse
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
-from . import __version__
-from .compare import Diagnosis, explain, rel_error, rtols, worst
-from .data import load_mnist
-from .forward import init_params, lin, mse, relu
-from .gradcheck import Report, Row, _clone, _html_table, _progress, _refuse_nonfinite, _text_table, _upstream, check_grads
-from .judge import Case, Luck, Numbers, Problem, across, at_a_kink, by_differences, dice_kept, excuse, finite, finite_alike, laid_out, name, off, others, out_of_proportion, rounding_losses, sentence, sliced, sums_up, typical, where_luck_is
-from .layers import Lin, Model, Mse, Relu
-from .ranks import pieces
+from .calls import FunctionCase, PairCase, habits, is_float, judge_leaf, refuse_layout, rows
+from .compare import Diagnosis, rel_error, rtols
+from .gradcheck import refuse_nonfinite
+from .judge import at_a_kink, excuse
+from .measure import Luck, Problem, dice_kept, off, rounding_losses, sentence, where_luck_is
+from .names import name
+from .paste import of_function, of_pair
+from .report import Report, Row
 from .tape import Module
-from .train import _wanted_device
-
-# %% ../nbs/04b_functions.ipynb #8b47dec6
-class _FunctionCase(Case):
-    """A function at its inputs: what comes out, end to end as one vector if there are several outputs
-
-    A complex tensor is two real numbers an entry. `leaves` are the inputs that ask for a gradient, and the parameters of an
-    nn.Module; `written` is the function's own backward. Of a module, or what is bound to one, a copy runs, each time from the same buffers."""
-    plain, graph = False, False # whether nothing tells autograd what is changed in place; whether the function itself asks autograd
-    def __init__(self, fn, inputs, dtype, luck=None):
-        self.source, self.fn, self.inputs, self.dtype, self.luck, self.slopes, self.kept = fn, fn, inputs, dtype, luck or Luck(False), {}, None
-        module, self.buffers = fn if isinstance(fn, torch.nn.Module) else getattr(fn, '__self__', None), []
-        if isinstance(module, torch.nn.Module):
-            own = copy.deepcopy(module).to(dtype) if dtype else copy.deepcopy(module)
-            self.fn = own if module is fn else getattr(own, fn.__name__)
-            self.buffers = [(m, k, b.clone()) for m in own.modules() for k,b in m._buffers.items() if b is not None]
-        asked = [i for i,t in enumerate(inputs) if _is_float(t) and (t.requires_grad or not any(_is_float(s) and s.requires_grad for s in inputs))]
-        self.args = [_real(_clone(t, dtype)).requires_grad_(i in asked) if isinstance(t, Tensor) and _is_float(t) else t for i,t in enumerate(inputs)]
-        named = [(f'input {i}', self.args[i]) for i in asked]
-        self.place = {f'input {i}': i for i in asked} # of a key among the inputs
-        if module is fn and module is not None: named += [(k, p) for k,p in self.fn.named_parameters() if p.requires_grad]
-        self.names, self.leaves = {k: k for k,_ in named}, dict(named)
-        with torch.enable_grad(): self.outs = self.run()
-        self.out = _together(self.outs).detach()
-        if not self.out.numel(): raise Problem('the outputs have no entry; wanted one at least')
-        self.given = next(iter(self.leaves.values()), None)
-        self.upstream = _upstream(self.out)
-
-    def run(self):
-        "The outputs that have a gradient, those that are complex as real numbers"
-        given = [torch.view_as_complex(a) if isinstance(t, Tensor) and t.is_complex() else a for t,a in zip(self.inputs, self.args)]
-        given = [a.clone() if isinstance(a, Tensor) else _own(a) for a in given] # a leaf cannot be changed in place, and the function may
-        for m,k,b in self.buffers: m._buffers[k] = b.clone()
-        with self.luck.again():
-            try: out = self.fn(*given)
-            except Exception as e: raise Problem(f'the function raised {_said(e)}') from e
-        self.passed = given
-        outs = [o for o in tree_leaves(out) if isinstance(o, Tensor)]
-        if not outs: raise Problem(f'the function returned {type(out).__name__}; wanted a tensor or several')
-        for o in outs: _refuse_layout('an output', o)
-        if not any(_is_float(o) for o in outs): raise Problem('no output is floating point')
-        if self.kept is None: self.kept = [_is_float(o) and o.requires_grad for o in outs]
-        if not any(self.kept): raise Problem('no output depends on an input in a way that autograd can follow')
-        self.pairs = [o.is_complex() for o,keep in zip(outs, self.kept) if keep]
-        return [_real(o) for o,keep in zip(outs, self.kept) if keep]
-
-    def parts(self, upstream):
-        "The upstream gradient of each output"
-        if len(self.outs) == 1: return [upstream.reshape(self.outs[0].shape).clone()]
-        return [u.reshape(o.shape).clone() for u,o in zip(upstream.split([o.numel() for o in self.outs]), self.outs)]
-
-    def backward(self, upstreams, outs=None, leaves=None, **kwargs):
-        "`{key: gradient}` by the function's own backward, from one upstream gradient for each output, or None"
-        with torch.enable_grad(): outs = outs or self.run()
-        leaves = leaves or self.leaves
-        used = [(o, u.to(o.dtype)) for o,u in zip(outs, upstreams) if u is not None and o.requires_grad]
-        if not used: return {k: torch.zeros_like(leaf) for k,leaf in leaves.items()}
-        try: found = torch.autograd.grad([o for o,_ in used], [*leaves.values()], [u for _,u in used], allow_unused=True, **kwargs)
-        except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
-        found = [g if g is None or g.layout is torch.strided else g.to_dense() for g in found]
-        return {k: torch.zeros_like(leaf) if g is None or g._is_zerotensor() else g for (k,leaf),g in zip(leaves.items(), found)}
-
-    def written(self, upstream=None): return self.backward(self.parts(self.upstream if upstream is None else upstream))
-
-    def right(self, upstream=None):
-        "By the slopes that were measured, where they were; by the function's own backward elsewhere"
-        u = self.upstream if upstream is None else upstream
-        own = {} if set(self.slopes) == set(self.leaves) else self.written(u)
-        return {k: torch.einsum('o,o...->...', u.double().flatten(), self.slopes[k]) if k in self.slopes else own[k] for k in self.leaves}
-
-    def suspects(self, k):
-        many = self.parts(self.upstream)
-        for i in range(len(many) if len(many) > 1 else 0):
-            yield 'share', f'the share of output {i} is missing', self.right(torch.cat([(u*(j != i)).flatten() for j,u in enumerate(many)]))[k]
-
-    def moved(self, k, by):
-        leaf, kept = self.leaves[k], self.leaves[k].data
-        leaf.data = kept + by
-        try:
-            with torch.set_grad_enabled(self.graph): return _together(self.run()).detach()
-        except Problem:
-            if self.graph: raise
-        finally: leaf.data = kept
-        self.graph = True # it may ask autograd for something itself
-        return self.moved(k, by)
-
-    def anew(self, dtype=None): return type(self)(self.source, self.inputs, dtype or self.dtype, self.luck)
-
-def _said(e): return f'{type(e).__name__}: {textwrap.shorten(next(iter(str(e).splitlines()), ""), 200, placeholder=" …")}'
-def _own(a):
-    "A copy of a container, or of numpy's array, which a function may write to"
-    if not isinstance(a, (dict, list, tuple, set)) and type(a).__module__ != 'numpy': return a
-    try: return copy.deepcopy(a)
-    except Exception: return a
-
-def _is_float(t): return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())
-def _real(t): return torch.view_as_real(t.resolve_conj()) if t.is_complex() else t
-def _together(outs): return outs[0] if len(outs) == 1 else torch.cat([o.flatten() for o in outs])
-
-def _refuse_layout(name, t):
-    if t.layout is not torch.strided: raise Problem(f'{name} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
-
-# %% ../nbs/04b_functions.ipynb #13a27f8a
-class _Slopes:
-    """How every output changes with some entries of a leaf: differences of several widths, and of two where they are extrapolated to none
-
-    `noise` is what each output is off: with few digits it is measured, by moves of the leaf that are too small to matter."""
-    def __init__(self, case, k, eps, most):
-        self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
-        n, size = self.leaf.numel(), self.leaf.abs().flatten()
-        self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
-        self.whole, self.dim = len(self.entries) == n, []
-        self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
-        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*eps**0.5, (40*eps**0.5, 160*eps**0.5, 2.5*eps**0.5, 0.1*eps**0.5))
-        self.widths = [(wide, False), *[(w, False) for w in tight], *[(w, True) for w in (wide, *tight[:2])]] # of the usual scale, then of the entry's own size
-        self.columns = torch.zeros(case.out.numel(), n, dtype=torch.float64) if self.whole else {}
-        self.blur = torch.zeros(n, dtype=torch.float64) # what each entry of the gradient may be off
-        self.u, self.out = case.upstream.double().flatten().cpu(), case.out.double().flatten().cpu()
-        self.noise = 16*eps*self.out.abs() if self.fine else self.measured()
-        g = case.written()[k]
-        self.floor = (1e-9 if self.fine else 16*eps)*(0. if g is None or g.shape != self.leaf.shape else g.abs().max().item())
-
-    def measured(self):
-        gen, found = torch.Generator(self.leaf.device).manual_seed(7), self.eps/4*self.out.abs()
-        for _ in range(8):
-            v = torch.randint(-2, 3, self.leaf.shape, generator=gen, device=self.leaf.device).to(self.leaf)*self.eps*self.leaf
-            found = torch.maximum(found, (self.case.moved(self.k, v).double().flatten().cpu() - self.out).abs())
-        return found
-
-    def slope(self, i, h):
-        "By a step to both sides, or to the one where there are numbers"
-        def at(h):
-            v = torch.zeros(self.leaf.shape, dtype=self.leaf.dtype, device=self.leaf.device)
-            v.view(-1)[i] = h
-            return self.case.moved(self.k, v).double().flatten().cpu()
-        up, down = at(h), at(-h)
-        if up.isfinite().all() and down.isfinite().all(): return (up - down)/(2*h)
-        if not up.isfinite().all(): h, up = -h, down
-        return (4*at(h/2) - up - 3*self.out)/h
-
-    def measure(self, i, width, own=False):
-        "How the outputs change with entry `i`, how far the sum that the upstream gradient makes of that may be off, and how far the width alone makes it"
-        h = width*(self.own if own else self.scale)[i]
-        column = self.slope(i, h)
-        apart = torch.zeros(())
-        if width == self.widths[0][0]: # extrapolated; of few digits the wide one keeps most
-            half = self.slope(i, h/2)
-            apart, column = (self.u*(half - column)).abs().sum()*(0.3 if self.fine else 1), (4*half - column)/3 if self.fine else column
-        shaken, moved = self.noise*self.u.abs(), column != 0
-        least = shaken[~moved].max() if not moved.all() else 0. # what seems to stay may move by less than it can show
-        return column, (apart + (shaken[moved].sum() if self.fine else 2*shaken[moved].norm())/h + least/h).nan_to_num(math.inf).item()
-
-    def agree(self, i, value):
-        "Whether the gradient `value` of entry `i` is what the outputs say, with a step of some width"
-        least = self.least(i)
-        sharp, dim, wide = [], None, (None, math.inf)
-        for n,(width, own) in enumerate(self.widths):
-            if own and not 0 < self.own[i] < self.scale[i]: break
-            column, blur = self.measure(i, width, own)
-            e = (self.u*column).sum().item()
-            near = blur + ((1e-6 if n else 1e-7) if self.fine else 16*self.eps)*abs(e) + self.floor + least
-            close = abs(e - value) <= near
-            if value == 0 and not column.any(): return self.keep(i, column, 0., True)
-            if blur <= (1e-2 if self.fine else 0.05)*abs(e) + self.floor + least: # it tells something
-                if close: break
-                if any(abs(e - f) <= near + also for f,also in sharp): return self.keep(i, column, blur, False) # two say the same, and it is another
-                sharp.append((e, near))
-            elif close and dim is None: dim = column, blur
-            if math.isfinite(e) and blur < wide[1]: wide = column, blur
-        else: close = False
-        if close and blur <= 0.05*abs(value) + self.floor + least: return self.keep(i, column, blur, True)
-        self.dim.append(i)
-        return self.keep(i, *(dim or wide), dim is not None or close or not self.fine) # where no two widths say the same, nothing is known
-
-    def least(self, i): # what no difference of the outputs can show
-        return 64*self.eps*(self.u.abs()*self.out.abs()).sum().item()/self.scale[i] if self.fine else 0.
-
-    def keep(self, i, column, blur, close):
-        self.blur[i] = blur
-        if self.whole and column is not None: self.columns[:,i] = column.nan_to_num(0)
-        return close
-
-    def endless(self, i, value):
-        "Whether the slope at entry `i` grows without end as the step shrinks: to the infinite `value`, or, where that is finite, since the outputs jump"
-        far, near, nearest = ((self.u*self.slope(i, h*self.scale[i])).sum().item() for h in (1e-4, 1e-8, 1e-12))
-        grows = abs(nearest) > 5*abs(near) > 25*abs(far)
-        return grows and (math.isfinite(value) or not math.isnan(value) and (nearest > 0) == (value > 0))
-
-def _roughness(case, k):
-    "The rounding step that the function's own outputs show, where they do not follow a small step of the leaf `k`"
-    leaf = case.leaves[k].detach()
-    gen = torch.Generator(leaf.device).manual_seed(5)
-    v = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -1., 1.).to(leaf)*torch.where(leaf == 0, 0.1*typical(leaf), leaf.abs())
-    def change(h): return (case.moved(k, h*v) - case.out).double()/h
-    def size(t): return torch.linalg.vector_norm(t).item()
-    steps = [10.**-n for n in range(9, 1, -1)]
-    slopes = [change(h) for h in steps]
-    for h,fine,wide in zip(steps, slopes, slopes[1:]): # the first step that a step ten times as long agrees with
-        if size(wide) and size(fine - wide) <= 0.1*size(wide): return case.eps if h == steps[0] else max(h*size(fine - wide)/size(wide), case.eps)
-    return case.eps if size(slopes[0]) or not size(slopes[-1]) else 1e-2
-
-# %% ../nbs/04b_functions.ipynb #17978f0d
-def _judge_function(case, k, report, most, rtol, bar):
-    "The row of one leaf, by how the outputs change"
-    written, leaf = case.written(), case.leaves[k]
-    g, eps = written[k], max(case.eps, case.rough, torch.finfo(leaf.dtype).eps)
-    row = lambda verdict, words, error=None: Row(k, tuple(leaf.shape), leaf.dtype, finite(g).abs().max().item(), None, error, verdict, words)
-    if g is None or g.shape != leaf.shape or not g.is_floating_point():
-        slopes = _Slopes(case, k, eps, most)
-        if slopes.whole:
-            for i in slopes.entries: slopes.agree(i, math.nan)
-            case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *leaf.shape)
-        e = case.right()[k] if slopes.whole else leaf
-        words = explain(g, e, 1e-6) or Diagnosis('shape', 'wrong shape')
-        return Row(k, tuple(leaf.shape), leaf.dtype, None, None, math.inf, 'WRONG', words)
-    infinite = (~g.isfinite()).flatten().nonzero().flatten().tolist()
-    slopes = _Slopes(case, k, eps, most) if infinite else None
-    endless = [i for i in infinite if slopes.endless(i, g.flatten()[i].item())]
-    if len(endless) < len(infinite): return row('WRONG', explain(g, torch.zeros_like(g), 0))
-    for eps in (eps, None):
-        if eps is None: # what disagrees may have few digits
-            eps = _roughness(case, k)
-            if eps <= slopes.eps: break
-            if eps > 1e-3: return row('not judged', Diagnosis('coarse', f'it computes with a rounding step of about {eps:.0e}, too coarse for differences; wanted reference='))
-        slopes, values, far = _Slopes(case, k, eps, most), g.double().flatten().tolist(), []
-        for i in bar(slopes.entries):
-            if i not in endless and not slopes.agree(i, values[i]) and not slopes.endless(i, values[i]): far.append(i)
-            if len(far) > 50 and not slopes.whole: break
-        if not far: break
-    if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *leaf.shape)
-    if slopes.fine: case.blurs = case.blurs | {k: slopes.blur.nan_to_num(0, 0, 0).view(leaf.shape).to(g)}
-    right = case.right()
-    if endless: right = right | {k: torch.where(g.isfinite(), right[k], g.double())}
-    error = rel_error(*finite_alike(g.double(), right[k].double())) if slopes.whole else by_differences(case, k, lambda u: case.written(u)[k], eps)
-    telling = [i for i in slopes.entries if abs(values[i]) > 1e-2*finite(g).abs().max().item() + slopes.least(i)]
-    if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
-        return row('not judged', Diagnosis('coarse', 'differences have too few digits here; wanted reference='), error)
-    if not far and (slopes.whole or error is None or error <= max(1e-5, 3*eps**0.5)):
-        if slopes.whole and slopes.fine and 3e-9 < error < 1e-6: # as much as a dtype of fewer digits would take
-            with Numbers() as seen: case.written()
-            if eps < seen.eps:
-                return row('WRONG', Diagnosis('cast', f'backward casts to a dtype with a rounding step of {seen.eps:.0e}, which forward does not'), error)
-        return row('right', Diagnosis('right', ''), error)
-    if rtol and error is not None and error <= rtol: return row('right', Diagnosis('right', ''), error)
-    if not slopes.whole: return row('WRONG', Diagnosis('unknown', 'the input is too large to name the mistake; try a smaller one'), error)
-    lost = 32*eps*case.loses.get(k, g.abs()).double().flatten().cpu() # in operations made of others too
-    e = right[k].double().flatten().cpu()
-    far = [i for i in far if not abs(values[i] - e[i].item()) <= lost[i].item()]
-    if not far: return row('right', Diagnosis('right', ''), error)
-    off = torch.zeros(g.numel(), dtype=torch.bool)
-    off[far] = True
-    off = off.view(g.shape).to(g.device)
-    e = right[k].to(g.dtype)
-    why, choices = excuse(case, k, g, torch.where(off, e, g), off, eps)
-    if why == 'kink' and sums_up(case, k, written, eps): return row('kink', at_a_kink, error)
-    if choices is not None and why != 'kink': e = torch.where(choices, g, e)
-    n, blur = leaf.shape[0] if leaf.ndim else None, slopes.blur.view(g.shape).to(e) + slopes.floor
-    e = torch.where(e.abs() <= blur, torch.where((g - e).abs() <= blur, g, 0) if not slopes.fine else 0, e)
-    if why in ('kink', 'ties'): return row('WRONG', Diagnosis('ties', 'entries that tie share their gradient, and get more or less than the whole').add(worst(g, e), off), error)
-    blur = (torch.linalg.vector_norm(slopes.blur)/torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)).item()
-    return row('WRONG', name(case, k, written, right | {k: e}, min(max(1e-5, 10*blur), 1e-2), n), error)
-
-def _after_another(case, us):
-    "The gradients of a call, with another call between it and its backward"
-    with torch.enable_grad(): outs = case.run()
-    kept = {k: leaf.data for k,leaf in case.leaves.items()}
-    try:
-        for leaf in case.leaves.values(): leaf.data = leaf.data*0.75
-        with torch.enable_grad(): case.run()
-    except Problem: pass # it does not take other numbers
-    finally:
-        for k,leaf in case.leaves.items(): leaf.data = kept[k]
-    return case.backward(us, outs)
-
-def _habits(case, noise):
-    "What a backward gets wrong that one call with a plain upstream gradient does not show: a sentence each"
-    base, us = case.written(), case.parts(case.upstream)
-    if any(g is None or g.shape != case.leaves[k].shape or not g.isfinite().all() for k,g in base.items()): return # the rows say so
-    most = max(1e-9, 30*noise, 64*case.eps)
-    def size(t): return torch.linalg.vector_norm(t.double()).item()
-    def differs(found, wanted=base): return others(case, found, wanted, most)
-    def tried(kind, words, f):
-        try: wrong = differs(f())
-        except Problem as e: return [Diagnosis(kind, f'{words}: {e}')]
-        return [Diagnosis(kind, f'{words}: the gradient of {", ".join(wrong)} is another')]*bool(wrong)
-    outs, again = case.run(), [u.clone() for u in us]
-    watched = {**{f'input {i}': t for i,t in enumerate(case.passed) if isinstance(t, Tensor)},
-               **{f'output {i}': o for i,o in enumerate(outs)}, **{f'the upstream gradient of output {i}': u for i,u in enumerate(again)}}
-    for i,(given,t) in enumerate(zip(case.args, case.passed)): # a change that autograd knows of makes t the result of another operation
-        untold = isinstance(t, Tensor) and (case.plain or t.requires_grad and t.grad_fn.name().startswith('CloneBackward'))
-        if untold and not torch.equal(_real(t.detach()), given.detach()):
-            yield Diagnosis('in place', f'forward changes input {i} in place' + (', and autograd is not told; wanted ctx.mark_dirty, or a new tensor' if not case.plain else '; wanted a new one'))
-    before = {k: t.detach().clone() for k,t in watched.items()}
-    case.backward(again, outs, retain_graph=True)
-    for k,t in watched.items():
-        if not torch.equal(t.detach(), before[k]) and not (t.isnan() & before[k].isnan()).any(): yield Diagnosis('in place', f'backward changes {k} in place; wanted a new tensor')
-    yield from tried('retained', 'wrong in a second backward through a retained graph', lambda: case.backward([u.clone() for u in us], outs))
-    first = {k: (g, g.clone()) for k,g in case.backward(us).items()}
-    case.backward([2*u for u in us])
-    if any(not torch.equal(*pair) for pair in first.values()): yield Diagnosis('buffer', 'the gradient that backward gives is overwritten by its next call; wanted a new tensor')
-    if not case.plain: yield from tried('state', 'wrong where the function is called again before its backward, so that what it keeps is lost', lambda: _after_another(case, us))
-    def each(f, us): # complex numbers are laid out as such
-        return [torch.view_as_real(f(torch.view_as_complex(u))) if pair else f(u) for u,pair in zip(us, case.pairs)]
-    wrong, why = [], ''
-    for words,laid,plain in laid_out(us, each):
-        try:
-            if differs(case.backward(laid), base if all(torch.equal(u, v) for u,v in zip(us, plain)) else case.backward(plain)): wrong.append(words)
-        except Problem as e: wrong, why = [*wrong, words], f': {textwrap.shorten(str(e), 200, placeholder=" …")}'
-    if wrong: yield Diagnosis('layout', f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}')
-    if wrong := out_of_proportion(case, case.backward, us, base, most):
-        yield Diagnosis('upstream', f'wrong for another size of the upstream gradient: it does not grow with it for {", ".join(wrong)}')
-    if len(us) > 1:
-        alone, total = [], None
-        for i,u in enumerate(us):
-            try: alone.append(case.backward([u if j == i else None for j in range(len(us))]))
-            except Problem as e: yield Diagnosis('none', f'wrong where only output {i} has a gradient, and the others None: {e}')
-        if len(alone) == len(us):
-            total = {k: sum(a[k] for a in alone) for k in base}
-            wrong = [k for k in total if not size(total[k] - base[k]) <= most*sum(size(a[k]) for a in alone)]
-            if wrong: yield Diagnosis('none', f'wrong where only one output has a gradient, and the others None: the gradient of {", ".join(wrong)} is another')
-    for k,leaf in case.leaves.items():
-        if len(case.leaves) == 1: break
-        rest = [t for j,t in case.leaves.items() if j != k]
-        try:
-            for t in rest: t.requires_grad_(False)
-            yield from tried('alone', f'wrong where {k} alone asks for a gradient', lambda: case.backward(us, leaves={k: leaf}))
-        finally:
-            for t in rest: t.requires_grad_()
 
 # %% ../nbs/04b_functions.ipynb #7d3e2a2e
-def check_function(fn, # a callable of tensors that returns a tensor or several: a function, a torch.autograd.Function, an nn.Module
-                   *inputs, # what to call it with; what is no tensor is passed on; if a tensor has requires_grad, the others are constants
+def check_function(fn, # a callable of tensors that returns tensors: a function, an autograd.Function, an nn.Module
+                   *inputs, # what to call it with; non-tensors are passed on; if one has requires_grad, others are constants
                    reference=None, # a function of the same inputs in plain torch operations, to compare with
                    dtype:torch.dtype=None, # to compute in; None: float64 where `fn` takes it, else the dtype of the inputs
-                   rtol:float=None, # largest relative error of a gradient that is accepted; None: what rounding takes away, measured
+                   rtol:float=None, # relative error that is accepted; None: what rounding takes away, measured
                   ) -> Report:
-    """Compare the gradients that `fn`'s own backward gives with how its outputs really change, or with `reference`'s; leave nothing changed
+    """Compare the gradients of `fn`'s own backward with how its outputs really change, or with `reference`'s; leave nothing changed
 
     `ValueError` for inputs that cannot be checked: none in floating point, an empty one, several devices, numbers not finite."""
-    if isinstance(fn, Module): raise ValueError(f'{type(fn).__name__} is a Module; wanted check_grads(layer, *inputs), which judges its bwd')
+    title = type(fn).__name__
+    if isinstance(fn, Module): raise ValueError(f'{title} is a Module; wanted check_grads(layer, *inputs), which judges its bwd')
     _refuse_arguments(inputs, fn)
-    if dtype and dtype not in (*rtols, torch.complex64, torch.complex128): raise ValueError(f'dtype={dtype}; wanted torch.float64, float32, bfloat16 or float16')
+    if dtype and dtype not in _dtypes: raise ValueError(f'dtype={dtype}; wanted torch.float64, float32, bfloat16 or float16')
     if isinstance(fn, type) and issubclass(fn, torch.autograd.Function): fn = fn.apply
     report = Report(_title(fn))
     with dice_kept(), torch.enable_grad():
@@ -373,194 +42,166 @@ def check_function(fn, # a callable of tensors that returns a tensor or several:
     return report
 
 # %% ../nbs/04b_functions.ipynb #80a1f095
+_dtypes = *rtols, torch.complex64, torch.complex128
+_gross = {torch.float32: 1e-2, torch.float16: 0.1, torch.bfloat16: 0.1} # an error that rounding alone does not make
+
 def _title(fn):
     "What to call a function"
     owner = getattr(fn, '__self__', None)
     if isinstance(owner, type): return f'{owner.__name__}.apply'
     return getattr(fn, '__name__', None) or getattr(fn, '_qualname', None) or type(fn).__name__
 
+def _floats(fn, inputs): # inputs in floating point, and a module's parameters
+    return [t for t in (*inputs, *(fn.parameters() if isinstance(fn, torch.nn.Module) else ())) if is_float(t)]
+
 def _refuse_arguments(inputs, fn=None):
     tensors = {f'input {i}': t for i,t in enumerate(inputs) if isinstance(t, Tensor)}
+    device = next((t.device for t in tensors.values()), None)
     for k,t in tensors.items():
-        if t.is_nested or t.device.type == 'meta': raise ValueError(f'{k} is a {"nested" if t.is_nested else "meta"} tensor; wanted one with numbers in one piece')
-        if t.layout is not torch.strided: raise ValueError(f'{k} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
+        kind = 'nested' if t.is_nested else 'meta' if t.device.type == 'meta' else ''
+        if kind: raise ValueError(f'{k} is a {kind} tensor; wanted one with numbers in one piece')
+        refuse_layout(k, t, ValueError)
         if not t.numel(): raise ValueError(f'{k} of shape {tuple(t.shape)} is empty; wanted one entry at least')
-        if _is_float(t) and t.dtype not in (*rtols, torch.complex64, torch.complex128):
+        if is_float(t) and t.dtype not in _dtypes:
             raise ValueError(f'{k} is {str(t.dtype)[6:]}; wanted float64, float32, bfloat16, float16 or complex numbers')
-        if t.device != next(iter(tensors.values())).device:
-            raise ValueError(f'{k} is on {t.device}, others on {next(iter(tensors.values())).device}; wanted one device')
-        if _is_float(t): _refuse_nonfinite(k, t)
-    if not any(_is_float(t) for t in (*tensors.values(), *(fn.parameters() if isinstance(fn, torch.nn.Module) else ()))): raise ValueError("no floating-point tensor among the inputs; wanted one at least (of numpy's arrays: check_pair)")
+        if t.device != device: raise ValueError(f'{k} is on {t.device}, others on {device}; wanted one device')
+        if is_float(t): refuse_nonfinite(k, t)
+    if not _floats(fn, inputs):
+        raise ValueError("no floating-point tensor among the inputs; wanted one at least (of numpy's arrays: check_pair)")
+
+def _case(fn, inputs, dtype, kind):
+    "The function at its inputs, with its random numbers; `Problem` where it gives something else each time"
+    before, first = where_luck_is(), kind(fn, inputs, dtype)
+    if where_luck_is() != before:
+        luck = Luck(True)
+        with luck.first(): kind(fn, inputs, dtype)
+        first = kind(fn, inputs, dtype, luck)
+    second = kind(fn, inputs, dtype, first.luck)
+    if not first.out.isfinite().all(): raise Problem(f'an output is not finite in {str(first.out.dtype)[6:]}')
+    if not rel_error(second.out, first.out) <= 1e6*first.eps:
+        raise Problem('the function is not deterministic: the same input gave two different outputs; '
+                      'wanted random numbers from torch, numpy or Python')
+    return first
 
 def _function_case(fn, inputs, dtype, report, kind):
-    "The function at its inputs, in float64 where it takes that"
-    def case(dtype):
-        before, first = where_luck_is(), kind(fn, inputs, dtype)
-        if where_luck_is() != before:
-            luck = Luck(True)
-            with luck.first(): kind(fn, inputs, dtype)
-            first = kind(fn, inputs, dtype, luck)
-        second = kind(fn, inputs, dtype, first.luck)
-        if not first.out.isfinite().all(): raise Problem(f'an output is not finite in {str(first.out.dtype)[6:]}')
-        if not rel_error(second.out, first.out) <= 1e6*first.eps:
-            raise Problem('the function is not deterministic: the same input gave two different outputs; wanted random numbers from torch, numpy or Python')
-        return first
-    if dtype: return case(dtype)
-    try: return case(torch.float64)
+    "The same in float64, or where it does not take that, in the dtype that the inputs have"
+    if dtype: return _case(fn, inputs, dtype, kind)
+    try: return _case(fn, inputs, torch.float64, kind)
     except Problem as e: fine = e
-    given = next(t.dtype for t in (*inputs, *(fn.parameters() if isinstance(fn, torch.nn.Module) else ())) if _is_float(t))
+    given = _floats(fn, inputs)[0].dtype
     if given in (torch.float64, torch.complex128): raise fine
-    try: found = case(None)
+    try: found = _case(fn, inputs, None, kind)
     except Problem: raise fine from None
     report.remarks.append(f'checked in {str(given)[6:]}: in float64 {fine}')
     return found
 
-def _check_function(report, fn, inputs, reference, dtype, rtol, kind=_FunctionCase):
+def _noise(case):
+    "By how much results differ from run to run"
+    first, second = case.written(), case.written()
+    return max((rel_error(second[k].double(), g.double()) for k,g in first.items() if g is not None and g.isfinite().all()), default=0.)
+
+def _allowed(noise): return [f'results differ from run to run by {noise:.0e}; that much is allowed']*bool(noise)
+
+def _entries(case):
+    "How many entries of an input can be moved in about five seconds"
+    took = []
+    for _ in range(5): # a machine may have something else to do
+        start = time.perf_counter()
+        case.moved(next(iter(case.leaves)), 0.)
+        took.append(time.perf_counter() - start)
+        if sum(took) > 1: break
+    return int(min(max(5/(4*min(took) + 1e-9)/len(case.leaves), 20), 2000, 4e6/case.out.numel() + 1))
+
+def _check_function(report, fn, inputs, reference, dtype, rtol, kind=FunctionCase):
     "Fill in the report of `check_function`"
     if reference is not None: return _against_reference(report, fn, inputs, reference, dtype, rtol)
     case = _function_case(fn, inputs, dtype, report, kind)
-    first, second = case.written(), case.written()
-    noise = max((rel_error(second[k].double(), g.double()) for k,g in first.items() if g is not None and g.isfinite().all()), default=0.)
-    if noise: report.remarks.append(f'results differ from run to run by {noise:.0e}; that much is allowed')
-    start = time.perf_counter()
-    case.moved(next(iter(case.leaves)), 0.)
-    most = int(min(max(5/(4*(time.perf_counter() - start) + 1e-9)/len(case.leaves), 20), 2000, 4e6/case.out.numel() + 1))
-    report.rows += [_judge_function(case, k, report, most, rtol, _progress) for k in case.leaves]
+    noise, most = _noise(case), _entries(case)
+    report.remarks += _allowed(noise)
+    report.rows += [judge_leaf(case, k, most, rtol) for k in case.leaves]
     for r in report.wrong:
-        off = getattr(r.diagnosis, 'off', None)
-        if kind is not _FunctionCase or report.case or r.name not in case.place or off is None or not off.any(): continue
-        report.case = _to_paste(fn, inputs, case, case.place[r.name], off.nonzero().tolist())
-    report.notes += _habits(case, noise)
-    given = next((t.dtype for t in inputs if _is_float(t)), torch.float64)
-    if report.ok and not dtype and kind is _FunctionCase and case.dtype == torch.float64 and given in _gross: _in_own_dtype(report, fn, inputs, given)
-
-_gross = {torch.float32: 1e-2, torch.float16: 0.1, torch.bfloat16: 0.1}
+        off = r.diagnosis.off
+        if report.case or r.name not in case.place or off is None: continue
+        lines = of_pair if kind is PairCase else of_function
+        report.case = lines(fn, report.title, inputs, case, case.place[r.name], off)
+    report.notes += habits(case, noise)
+    given = next((t.dtype for t in inputs if is_float(t)), torch.float64)
+    if report.ok and not dtype and kind is FunctionCase and case.dtype == torch.float64 and given in _gross:
+        _in_own_dtype(report, fn, inputs, given)
 
 def _in_own_dtype(report, fn, inputs, dtype):
     "What is right in float64, and far from it in the dtype of the inputs"
-    own = Report('')
+    own, short = Report(''), str(dtype)[6:]
     try: _against_reference(own, fn, inputs, fn, dtype)
-    except Problem as e: return report.remarks.append(f'checked in float64: in {str(dtype)[6:]} {e}')
-    wrong = {r.name: r for r in own.wrong if r.autograd > _gross[dtype]}
-    report.rows = [r._replace(verdict='WRONG', diagnosis=wrong[r.name].diagnosis.add(f'; only in {str(dtype)[6:]}, right in float64')) if r.name in wrong else r for r in report.rows]
-
-# %% ../nbs/04b_functions.ipynb #82b059c8
-def _literal(t, drawn):
-    "Python for a tensor: drawn anew, or its numbers"
-    if not isinstance(t, Tensor): return repr(t)
-    asks = ', requires_grad=True'*t.requires_grad
-    if drawn and t.is_floating_point(): return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{asks})'
-    return f'torch.tensor({t.tolist()}{f", dtype={t.dtype}"*t.is_floating_point()}{asks})'
-
-def _to_paste(fn, inputs, case, k, indices):
-    "Eight lines that show by themselves what is wrong with an entry of the gradient of input `k`: tried, and None where they do not show it"
-    where = getattr(fn, '__self__', fn)
-    module, title = getattr(where, '__module__', ''), getattr(where, '__qualname__', '')
-    simple = isinstance(k, int) and module and title.isidentifier() and isinstance(inputs[k], Tensor) and inputs[k].is_floating_point()
-    named = f'from {module} import {title}' if simple and module != '__main__' else f'f = ... # {_title(fn)}'
-    call, n, best = f'{title}.apply' if where is not fn else title, len(inputs), (0.05, None)
-    step = 10.**round(math.log10(torch.finfo(case.dtype or next(iter(case.leaves.values())).dtype).eps)/3) # 1e-5 in float64, 1e-2 in float32
-    args = [t.detach().to(case.dtype).requires_grad_(f'input {i}' in case.leaves) if isinstance(t, Tensor) and t.is_floating_point() else t for i,t in enumerate(inputs)]
-    for drawn,many,index in itertools.product((True, False), range(len(case.outs)), indices[:8]):
-        at = ', '.join(map(str, index)) or '...'
-        def out(x): return f'f({", ".join([f"x{i}" if i != k else x for i in range(n)])})' + f'[{many}]'*(len(case.outs) > 1)
-        lines = ['import torch', named + (f'; f = {call}' if simple and module != '__main__' else ''), f'torch.manual_seed(0)'*drawn]
-        lines += [f'{", ".join(f"x{i}" for i in range(n))} = {", ".join(_literal(t, drawn) for t in args)}', f'u = torch.randn_like({out(f"x{k}")})',
-                  f'g = torch.autograd.grad({out(f"x{k}")}, x{k}, u)[0]', f'h = torch.zeros_like(x{k}); h[{at}] = {step:g}',
-                  f'print(g[{at}].item(), (({out(f"x{k} + h")} - {out(f"x{k} - h")})*u).sum().item()/{2*step:g}) # backward says, forward does']
-        lines, shown = [l for l in lines if l], []
-        if max(map(len, lines)) > 400: continue
-        try: exec('\n'.join([lines[0], *lines[2:]]), {'f': fn, 'print': lambda *a: shown.extend(a)})
-        except Exception: continue
-        if len(shown) == 2: best = max(best, (abs(shown[0] - shown[1])/max(*map(abs, shown), 1e-300), '\n'.join(lines)), key=lambda b: b[0])
-        if best[1] and index == indices[:8][-1]: break
-    return best[1]
+    except Problem as e: return report.remarks.append(f'checked in float64: in {short} {e}')
+    for r in own.wrong:
+        if r.autograd <= _gross[dtype]: continue
+        words = r.diagnosis.add(f'; only in {short}, right in float64')
+        report.rows = [q._replace(verdict='WRONG', diagnosis=words) if q.name == r.name else q for q in report.rows]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
 def _against_reference(report, fn, inputs, reference, dtype, rtol=None):
-    "Fill in the report of `check_function` where there is a reference: the function in its own dtype, the reference in float64 and in that dtype"
-    case, fine, low = (_FunctionCase(*args) for args in ((fn, inputs, dtype), (reference, inputs, torch.float64), (reference, inputs, dtype)))
+    """Fill in the report of `check_function` where there is a reference
+
+    The function runs in its own dtype, the reference in float64 and in that dtype."""
+    case, fine, low = (FunctionCase(*args) for args in ((fn, inputs, dtype), (reference, inputs, torch.float64), (reference, inputs, dtype)))
     itself = reference is fn # which says nothing of what it loses in its own dtype
     if case.out.shape != fine.out.shape:
-        raise Problem(f'outputs of shape {[tuple(o.shape) for o in case.outs]}, of the reference {[tuple(o.shape) for o in fine.outs]}; wanted the same')
+        shapes = [[tuple(o.shape) for o in c.outs] for c in (case, fine)]
+        raise Problem(f'outputs of shape {shapes[0]}, of the reference {shapes[1]}; wanted the same')
     for c in (case, fine, low): c.upstream = fine.upstream.to(case.out.dtype).to(c.out.dtype)
-    short, off_by = str(case.out.dtype)[6:], [rel_error(c.out.double(), fine.out) for c in (case, low)]
-    if not off_by[0] <= max(0.05, 8*off_by[1]): report.notes.append(f'forward is not that of the reference: relative error {off_by[0]:.1e}, of the reference in {short} {off_by[1]:.1e}')
-    if not itself: report.remarks.append(f'forward is {off_by[0]:.1e} off, the reference in {short} {off_by[1]:.1e}')
-    eps = max(off_by[0], torch.finfo(case.out.dtype).eps/8)
-    written, again, right, theirs, lost = case.written(), case.written(), fine.written(), low.written(), rounding_losses(fine, ('written',))
-    noise = max(rel_error(again[k].double(), written[k].double()) for k in written)
-    if noise: report.remarks.append(f'results differ from run to run by {noise:.0e}; that much is allowed')
+    short, (ours, theirs) = str(case.out.dtype)[6:], [rel_error(c.out.double(), fine.out) for c in (case, low)]
+    if not ours <= max(0.05, 8*theirs):
+        report.notes.append(f'forward is not that of the reference: relative error {ours:.1e}, of the reference in {short} {theirs:.1e}')
+    if not itself: report.remarks.append(f'forward is {ours:.1e} off, the reference in {short} {theirs:.1e}')
+    eps, noise = max(ours, torch.finfo(case.out.dtype).eps/8), _noise(case)
+    written, right, lowest, lost = case.written(), fine.written(), low.written(), rounding_losses(fine, ('written',))
+    report.remarks += _allowed(noise)
     for k in [k for k in written if k in right]:
-        g, e, t = written[k].double(), right[k], theirs[k].double()
-        far = off(g, e, 16*eps*torch.maximum(lost[k], e.abs()) + 4*(t - e).abs()*(not itself) + torch.finfo(case.out.dtype).smallest_normal)
-        error, verdict, words = rel_error(g, e), 'right', Diagnosis('right', '')
+        g, e, t = written[k].double(), right[k], lowest[k].double()
+        room = 16*eps*torch.maximum(lost[k], e.abs()) + 4*(t - e).abs()*(not itself) + torch.finfo(case.out.dtype).smallest_normal
+        far, error, verdict, words = off(g, e, room), rel_error(g, e), 'right', Diagnosis('right', '')
         if not itself: report.remarks.append(f'{k}: the gradient is {error:.1e} off, that of the reference in {short} {rel_error(t, e):.1e}')
         if far.any() and not (rtol and error <= rtol):
             why, choices = excuse(fine, k, g, e, far, fine.eps, 8*eps)
             e = e if choices is None else torch.where(choices, g, e)
             if why == 'kink': verdict, words = 'kink', at_a_kink
-            else: verdict, words = 'WRONG', name(fine, k, written | {k: g}, right | {k: e}, max(4*eps, 1e-6), len(g) if g.ndim else None)
+            else: verdict, words = 'WRONG', name(fine, k, written | {k: g}, right | {k: e}, max(4*eps, 1e-6), rows(fine))
         report.rows.append(Row(k, tuple(g.shape), written[k].dtype, g.abs().max().item(), error, None, verdict, words))
-    report.notes += _habits(case, max(noise, eps if short != 'float64' else 0))
-
-# %% ../nbs/04b_functions.ipynb #559cfb51
-class _PairCase(_FunctionCase):
-    "A forward and a backward that are two functions, of tensors or of numpy's arrays"
-    plain = True
-
-    def run(self):
-        forward, back, as_numpy = self.fn
-        given = [a.detach().clone() if isinstance(a, Tensor) else _own(a) for a in self.args]
-        self.passed = given
-        with self.luck.again():
-            try: found = forward(*[_array(a, as_numpy) for a in given])
-            except Exception as e: raise Problem(f'forward raised {_said(e)}') from e
-        pair = isinstance(found, (tuple, list)) and len(found) == 2
-        if back is None and not pair: raise Problem(f'forward returned {type(found).__name__}; wanted (loss, gradient) where there is no backward')
-        out, self.cache = found if pair else (found, None)
-        if not pair and back is not None and not _number(found): raise Problem(f'forward returned {type(found).__name__}; wanted an output, or (output, cache)')
-        out = _tensor(out)
-        if not out.is_floating_point(): raise Problem(f'forward returned {str(out.dtype)[6:]}; wanted floating point')
-        self.pairs = [False]
-        return [out]
-
-    def backward(self, upstreams, outs=None, leaves=None, retain_graph=False):
-        _, back, as_numpy = self.fn
-        if outs is None: self.run()
-        u = upstreams[0].to(self.dtype)
-        dout = u.item() if not u.ndim else _array(u, as_numpy)
-        if back is None: found = tree_map(lambda g: g*dout if _number(g) else g, self.cache)
-        else:
-            try: found = back(dout, self.cache)
-            except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
-        found = [*found] if isinstance(found, (tuple, list)) else [found]
-        keys = list(self.leaves)
-        if len(found) != len(keys): raise Problem(f'{len(found)} gradients for {len(keys)} floating-point inputs; wanted one for each, in their order')
-        return {k: None if g is None else _tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
-
-def _number(a): return isinstance(a, (Tensor, float)) or type(a).__module__ == 'numpy'
-def _array(a, as_numpy): return a.numpy() if as_numpy and isinstance(a, Tensor) else a
-def _tensor(a): return a.detach() if isinstance(a, Tensor) else torch.as_tensor(a)
+    report.notes += habits(case, max(noise, eps if short != 'float64' else 0))
 
 # %% ../nbs/04b_functions.ipynb #f2f5056c
+def _floating(a): return type(a).__module__ == 'numpy' and getattr(a, 'dtype', None) is not None and a.dtype.kind == 'f'
+
 def check_pair(forward, # forward(*inputs) -> out, or (out, cache); with no backward -> (loss, gradient) or (loss, gradients)
-               backward, # backward(dout, cache) -> the gradient, or the gradients of the floating-point inputs in their order; or None
+               backward, # backward(dout, cache) -> the gradient, or those of the floating-point inputs in order; or None
                *inputs, # tensors, numpy arrays, and whatever else forward takes; floating-point ones are checked
-               rtol:float=None, # largest relative error of a gradient that is accepted; None: what rounding takes away, measured
+               rtol:float=None, # relative error that is accepted; None: what rounding takes away, measured
               ) -> Report:
     "Compare the gradients of a hand-written backward with how what `forward` gives really changes; leave nothing changed"
     as_numpy = any(type(a).__module__ == 'numpy' for a in inputs)
-    inputs = [torch.as_tensor(a) if type(a).__module__ == 'numpy' and getattr(a, 'dtype', None) is not None and a.dtype.kind == 'f' else a for a in inputs]
+    inputs = [torch.as_tensor(a) if _floating(a) else a for a in inputs]
     _refuse_arguments(inputs)
     inputs = [t.detach() if isinstance(t, Tensor) else t for t in inputs]
     report = Report(_title(forward))
     with dice_kept(), torch.enable_grad():
-        try: _check_function(report, (forward, backward, as_numpy), inputs, None, None, rtol, _PairCase)
+        try: _check_function(report, (forward, backward, as_numpy), inputs, None, None, rtol, PairCase)
         except Exception as e: report.notes.append(sentence(e))
     return report
 
-# %% ../nbs/04b_functions.ipynb #e72d6eb9
+# %% ../nbs/04j_sweep.ipynb #e5b132da
+import itertools
+from html import escape
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from .calls import is_float
+from .judge import across, sliced
+from .measure import dice_kept
+from .report import Report, html_table, progress, text_table
+
+# %% ../nbs/04j_sweep.ipynb #e72d6eb9
 class SweepRow(NamedTuple):
     "One check of a sweep"
     size:tuple # what make was called with
@@ -570,7 +211,9 @@ class SweepRow(NamedTuple):
     report:Report
 
     @property
-    def kinds(self): return {*(['numbers'] if self.report.wrong or not self.report.rows else []), *(getattr(n, 'kind', 'note') for n in self.report.notes)}
+    def kinds(self): # in which ways it fails
+        numbers = ['numbers']*bool(self.report.wrong or not self.report.rows)
+        return {*numbers, *(getattr(n, 'kind', 'note') for n in self.report.notes)}
 
 class Sweep:
     "What a function does over sizes, dtypes and layouts: `ok`, `rows`, and `pattern`, what the failures have in common, in words"
@@ -595,16 +238,35 @@ class Sweep:
             words = [str(x) for x in (*[w.diagnosis for w in r.report.wrong], *r.report.notes)]
             yield str(r.size), str(r.dtype)[6:], r.layout, 'right' if r.report.ok else 'WRONG', words[0] if words else ''
 
-    def _summary(self): return f'{self.title}: {sum(r.report.ok for r in self.rows)} of {len(self.rows)} are right' + f'; {self.pattern}'*(not self.ok)
-    def __str__(self): return f'{_text_table(self._table())}\n\n{self._summary()}'
-    __repr__ = __str__
-    def _repr_html_(self): return _html_table(self._table()) + f'<p>{escape(self._summary())}</p>'
+    def _summary(self):
+        fine = sum(r.report.ok for r in self.rows)
+        return f'{self.title}: {fine} of {len(self.rows)} are right' + f'; {self.pattern}'*(not self.ok)
 
-# %% ../nbs/04b_functions.ipynb #12ab4a61
+    def __str__(self): return f'{text_table(self._table())}\n\n{self._summary()}'
+    __repr__ = __str__
+    def _repr_html_(self): return html_table(self._table()) + f'<p>{escape(self._summary())}</p>'
+
+# %% ../nbs/04j_sweep.ipynb #12ab4a61
+_blocks = 512, 256, 128, 64, 32, 16, 8, 4, 3, 2
+
 def _axis(shape, i, axis, several):
     "What to call an axis of an input"
     what = {0: 'the rows', 1: 'the columns'}.get(axis) if len(shape) == 2 else None
     return (what or f'the size of axis {axis}') + f' of input {i}'*several
+
+def _of_size(rows, i, axis):
+    "`(words, whether a row meets it)` of the size of an axis of an input"
+    def size(r): return r.shapes[i][axis] if i < len(r.shapes) and axis < len(r.shapes[i]) else None
+    def over(test): return lambda r: size(r) is not None and test(size(r))
+    seen, shape = sorted({size(r) for r in rows} - {None}), next(r.shapes[i] for r in rows if size(r) is not None)
+    name = _axis(shape, i, axis, len(rows[0].shapes) > 1)
+    name += ' are' if name.startswith(('the rows', 'the columns')) else ' is'
+    for m in _blocks: yield f'wrong wherever {name} no multiple of {m}', over(lambda s, m=m: s % m != 0)
+    for m in seen[1:]:
+        yield f'wrong wherever {name} {m} or more', over(lambda s, m=m: s >= m)
+        yield f'wrong wherever {name} fewer than {m}', over(lambda s, m=m: s < m)
+    for m in seen: yield f'wrong wherever {name} {m}', over(lambda s, m=m: s == m)
+    for m in _blocks: yield f'wrong wherever {name} a multiple of {m}', over(lambda s, m=m: s % m == 0)
 
 def _conditions(rows):
     "`(words, whether a row meets it)`, the simple ones first, and of the multiples the largest"
@@ -613,27 +275,16 @@ def _conditions(rows):
     yield 'only below float64', lambda r: r.dtype != torch.float64
     for l in dict.fromkeys(r.layout for r in rows): yield f'wrong where the inputs are {l}', lambda r, l=l: r.layout == l
     yield 'wrong where the inputs are not contiguous', lambda r: r.layout != 'contiguous'
-    ranks = sorted({len(r.shapes[0]) for r in rows})
-    for k in ranks[1:]:
+    for k in sorted({len(r.shapes[0]) for r in rows})[1:]:
         yield f'wrong for rank {k} and above', lambda r, k=k: len(r.shapes[0]) >= k
         yield f'wrong for ranks below {k}', lambda r, k=k: len(r.shapes[0]) < k
-    def size(r, i, axis): return r.shapes[i][axis] if i < len(r.shapes) and axis < len(r.shapes[i]) else None
     places = dict.fromkeys((i, axis) for r in rows for i,shape in enumerate(r.shapes) for axis in range(len(shape)))
-    for i,axis in places:
-        name, seen = _axis(next(r.shapes[i] for r in rows if size(r, i, axis) is not None), i, axis, len(rows[0].shapes) > 1), sorted({size(r, i, axis) for r in rows} - {None})
-        verb = 'are' if name.startswith(('the rows', 'the columns')) else 'is'
-        def over(test): return lambda r, i=i, axis=axis: size(r, i, axis) is not None and test(size(r, i, axis))
-        for m in (512, 256, 128, 64, 32, 16, 8, 4, 3, 2):
-            yield f'wrong wherever {name} {verb} no multiple of {m}', over(lambda s, m=m: s % m != 0)
-        for m in seen[1:]:
-            yield f'wrong wherever {name} {verb} {m} or more', over(lambda s, m=m: s >= m)
-            yield f'wrong wherever {name} {verb} fewer than {m}', over(lambda s, m=m: s < m)
-        for m in seen: yield f'wrong wherever {name} {verb} {m}', over(lambda s, m=m: s == m)
-        for m in (512, 256, 128, 64, 32, 16, 8, 4, 3, 2):
-            yield f'wrong wherever {name} {verb} a multiple of {m}', over(lambda s, m=m: s % m == 0)
+    for i,axis in places: yield from _of_size(rows, i, axis)
 
 _notes = {'layout': 'wrong where the upstream gradient is not contiguous', 'in place': 'backward changes something in place',
-          'retained': 'wrong in a second backward', 'none': 'wrong where only one of the outputs has a gradient',
+          'upstream': 'wrong for another size of the upstream gradient', 'retained': 'wrong in a second backward',
+          'state': 'wrong where another call comes in between', 'buffer': 'the gradient is overwritten by the next call',
+          'none': 'wrong where only one of the outputs has a gradient',
           'alone': 'wrong where only one of the inputs asks for a gradient', 'note': 'not checked, or raised'}
 
 def _in_common(rows, kind):
@@ -642,61 +293,75 @@ def _in_common(rows, kind):
     conditions = [(words, [meets(r) for r in rows]) for words,meets in _conditions(rows)]
     words = next((words for words,met in conditions if met == failed), None)
     if not words: # two conditions at once
-        single = [c for c in conditions if all(m for m,f in zip(c[1], failed) if f)]
-        words = next((f'{a}, and {b.removeprefix("wrong ")}' for (a,p),(b,q) in itertools.combinations(single, 2) if [x and y for x,y in zip(p, q)] == failed), None)
+        single = [(w, met) for w,met in conditions if all(m for m,f in zip(met, failed) if f)]
+        words = next((f'{a}, and {b.removeprefix("wrong ")}' for (a,p),(b,q) in itertools.combinations(single, 2)
+                      if [x and y for x,y in zip(p, q)] == failed), None)
     words = words or f'no pattern: wrong in {sum(failed)} of {len(rows)}'
     if kind != 'numbers': return _notes[kind] + f' ({words})'*(words != 'wrong everywhere')
     return words + _where([r for r,f in zip(rows, failed) if f])
 
 def _where(failed):
     "In which rows or columns the entries are wrong, where that is the same in all that fail"
-    masks = [next((w.diagnosis.off for w in r.report.wrong if getattr(w.diagnosis, 'off', None) is not None), None) for r in failed]
+    masks = [next((w.diagnosis.off for w in r.report.wrong if w.diagnosis.off is not None), None) for r in failed]
     if not masks or any(m is None or not m.ndim for m in masks): return ''
     for axis in range(min(m.ndim for m in masks)):
         lines = [m.movedim(axis, 0).reshape(m.shape[axis], -1).any(1) for m in masks]
         if all(l.all() for l in lines): continue
         at = [(l.nonzero().flatten().tolist(), len(l)) for l in lines]
         what = {0: 'rows', 1: 'columns'}.get(axis) if masks[0].ndim == 2 else None
-        if all(i == [*range(n - len(i), n)] for i,n in at): return f', in the last {what or f"entries of axis {axis}"}'
-        if all(i == [*range(len(i))] for i,_ in at): return f', in the first {what or f"entries of axis {axis}"}'
+        what = what or f'entries of axis {axis}'
+        if all(i == [*range(n - len(i), n)] for i,n in at): return f', in the last {what}'
+        if all(i == [*range(len(i))] for i,_ in at): return f', in the first {what}'
     return ''
 
-# %% ../nbs/04b_functions.ipynb #cd64db7f
+# %% ../nbs/04j_sweep.ipynb #cd64db7f
+_layouts = {'contiguous': lambda t: t.detach().clone(memory_format=torch.contiguous_format),
+            'transposed': lambda t: across(t.detach()), 'sliced': lambda t: sliced(t.detach())}
+
+def _checked(fn, inputs, dtype, reference):
+    "The report on one size; below float64 without a reference only what is right there judges what rounding does to it"
+    if reference: return check_function(fn, *inputs, reference=reference, dtype=dtype)
+    report = check_function(fn, *inputs, dtype=torch.float64)
+    if dtype == torch.float64: return report
+    if not report.rows: return check_function(fn, *inputs, dtype=dtype) # it does not run there
+    return check_function(fn, *inputs, reference=fn, dtype=dtype) if report.ok else report
+
 def sweep(fn, # a callable of tensors, as check_function takes it
           make, # make(*size) -> the inputs, or the one input
           sizes, # numbers or tuples: what to call make with
-          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64, where that is right
+          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64
           reference=None, # a function of the same inputs in plain torch operations
          ) -> Sweep: # its pattern says what the failures have in common
     "Check `fn` over sizes, dtypes and layouts of its inputs, and say what the failures have in common"
     rows, todo = [], [(size if isinstance(size, tuple) else (size,), d) for size in sizes for d in dtypes]
     if not todo: raise ValueError('no sizes, or no dtypes; wanted one of each at least')
-    for size,dtype in _progress(todo):
+    for size,dtype in progress(todo):
         with dice_kept(): given = make(*size)
         given = [*given] if isinstance(given, (tuple, list)) else [given]
         for layout,f in _layouts.items():
-            laid = [f(t.to(dtype)).requires_grad_(t.requires_grad) if _is_float(t) else t for t in given]
-            if layout != 'contiguous' and all(t.is_contiguous() and not t.storage_offset() for t in laid if isinstance(t, Tensor)): continue
-            with dice_kept():
-                if reference: report = check_function(fn, *laid, reference=reference, dtype=dtype)
-                else: # by differences in float64; only what is right there is a judge of what rounding does to it below
-                    report = check_function(fn, *laid, dtype=torch.float64)
-                    if not report.rows and dtype != torch.float64: report = check_function(fn, *laid, dtype=dtype) # it does not run there
-                    elif report.ok and dtype != torch.float64: report = check_function(fn, *laid, reference=fn, dtype=dtype)
-            rows.append(SweepRow(size, dtype, layout, tuple(tuple(t.shape) for t in laid if isinstance(t, Tensor)), report))
+            laid = [f(t.to(dtype)).requires_grad_(t.requires_grad) if is_float(t) else t for t in given]
+            tensors = [t for t in laid if isinstance(t, Tensor)]
+            if layout != 'contiguous' and all(t.is_contiguous() and not t.storage_offset() for t in tensors): continue
+            with dice_kept(): report = _checked(fn, laid, dtype, reference)
+            rows.append(SweepRow(size, dtype, layout, tuple(tuple(t.shape) for t in tensors), report))
     return Sweep(_title(fn), rows)
 
-_layouts = {'contiguous': lambda t: t.detach().clone(memory_format=torch.contiguous_format), 'transposed': lambda t: across(t.detach()), 'sliced': lambda t: sliced(t.detach())}
+# %% ../nbs/04k_shell.ipynb #e7676c2a
+import importlib.util, math, statistics, sys, time
+from pathlib import Path
 
-# %% ../nbs/04b_functions.ipynb #5d868edc
-def _seconds(f, wait):
-    "How long one call of `f` takes; `wait` is what waits for the device"
-    wait()
-    start = time.perf_counter()
-    f()
-    wait()
-    return time.perf_counter() - start
+import torch
+from fastcore.script import Param, call_parse
+from . import __version__
+from .data import load_mnist
+from .forward import init_params, lin, mse, relu
+from .gradcheck import check_grads
+from .layers import Lin, Model, Mse, Relu
+from .ranks import pieces
+from .tape import Module
+from .train import _wanted_device
 
+# %% ../nbs/04k_shell.ipynb #b37190eb
 def _shaped(text, dtype):
     "The tensor that `4,3` or `4,3:10` asks for; `ValueError` for anything else"
     shape, _, below = text.partition(':')
@@ -716,9 +381,10 @@ def _found(what, *more):
     sys.modules[Path(path).stem] = module
     try: spec.loader.exec_module(module)
     except BaseException as e: raise ValueError(f'{path} raised {type(e).__name__}: {e}') from e
+    def own(v): return callable(v) and getattr(v, '__module__', '') == module.__name__
     for k in (first, *more):
-        if not hasattr(module, k):
-            raise ValueError(f'{path} has no {k}; wanted one of {", ".join(k for k,v in vars(module).items() if callable(v) and k[0] != "_" and getattr(v, "__module__", "") == module.__name__)}')
+        there = ', '.join(k for k,v in vars(module).items() if own(v) and k[0] != '_')
+        if not hasattr(module, k): raise ValueError(f'{path} has no {k}; wanted one of {there}')
     return [getattr(module, k) for k in (first, *more)]
 
 def _check_own(what, inputs, params, backward, dtype, seed, asked):
@@ -729,11 +395,58 @@ def _check_own(what, inputs, params, backward, dtype, seed, asked):
     f = found[0]
     if isinstance(f, type) and issubclass(f, (Module, torch.nn.Module)):
         try: f = f(*given)
-        except TypeError as e: raise ValueError(f'{what} with {len(given)} parameters: {e}; wanted --params, shapes of what it is made with') from None
+        except TypeError as e:
+            raise ValueError(f'{what} with {len(given)} parameters: {e}; wanted --params, shapes of what it is made with') from None
     if isinstance(f, Module): return check_grads(f, *made)
     if backward: return check_pair(*found, *made)
     return check_function(f, *made, dtype=dtype if asked else None)
 
+# %% ../nbs/04k_shell.ipynb #fa8598a2
+def _check_lesson(seed, n_hidden, rows, dtype, device):
+    "Check the lesson's network, and print what came out; the exit status"
+    x,y,*_ = load_mnist()
+    torch.manual_seed(seed)
+    like = torch.empty(0, dtype=getattr(torch, dtype), device=device)
+    x,y,w1,b1,w2,b2 = (t.to(like) for t in (x[:rows], y[:rows], *init_params(x.shape[1], n_hidden)))
+    model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], Mse())
+    where = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
+    print(f'fastgroundup {__version__}, torch {torch.__version__}, {device} ({where}), {dtype}, seed {seed}\n')
+    print(f'data   x {tuple(x.shape)}, y {tuple(y.shape)}')
+    print(f'model  {x.shape[1]} → {n_hidden} → 1')
+    print(f'loss   {model(x, y):.2f}\n')
+    report = check_grads(model, x, y)
+    print(report, '\n')
+    if not report.ok: return 1
+
+    leaves = [t.clone().requires_grad_() for t in (x, w1, b1, w2, b2)]
+    def by_hand(): pieces(model, x, y, 8192 if device == 'cpu' else len(x)) # what a processor's cache holds; a GPU takes all
+    def by_autograd():
+        for t in leaves: t.grad = None
+        x,w1,b1,w2,b2 = leaves
+        mse(lin(relu(lin(x, w1, b1)), w2, b2), y).backward()
+    print(_compared(*_times(by_hand, by_autograd, torch.cuda.synchronize if device != 'cpu' else lambda: None)))
+    return 0
+
+def _seconds(f, wait):
+    "How long one call of `f` takes; `wait` is what waits for the device"
+    wait()
+    start = time.perf_counter()
+    f()
+    wait()
+    return time.perf_counter() - start
+
+def _times(by_hand, by_autograd, wait):
+    "Seconds of each, in turn"
+    by_hand(), by_autograd()
+    return zip(*[(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)])
+
+def _compared(by_hand, by_autograd):
+    "Two lists of seconds, compared in words"
+    hand,auto = (statistics.median(t)*1e3 for t in (by_hand, by_autograd))
+    return (f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x and the parameters: '
+            f'{hand/auto:.2f} of its time (medians of 7, in turn)')
+
+# %% ../nbs/04k_shell.ipynb #5d868edc
 @call_parse
 def fastgroundup_check(what:Param("file.py::name of a layer, a function or a pair; none: the lesson's network", str, opt=False, nargs='?')='',
                        inputs:Param('shapes of the inputs, such as 4,3 3, or 4,3:10 for integers below 10', str, nargs='*')=None,
@@ -765,38 +478,3 @@ def fastgroundup_check(what:Param("file.py::name of a layer, a function or a pai
         return 2
     print(report)
     return 0 if report.ok else 1
-
-def _check_lesson(seed, n_hidden, rows, dtype, device):
-    "Check the lesson's network, and print what came out; the exit status"
-    x,y,*_ = load_mnist()
-    torch.manual_seed(seed)
-    like = torch.empty(0, dtype=getattr(torch, dtype), device=device)
-    x,y,w1,b1,w2,b2 = (t.to(like) for t in (x[:rows], y[:rows], *init_params(x.shape[1], n_hidden)))
-    model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], Mse())
-    where = torch.cuda.get_device_name(device) if device != 'cpu' else f'{torch.get_num_threads()} threads'
-    print(f'fastgroundup {__version__}, torch {torch.__version__}, {device} ({where}), {dtype}, seed {seed}\n')
-    print(f'data   x {tuple(x.shape)}, y {tuple(y.shape)}')
-    print(f'model  {x.shape[1]} → {n_hidden} → 1')
-    print(f'loss   {model(x, y):.2f}\n')
-    report = check_grads(model, x, y)
-    print(report, '\n')
-
-    leaves = [t.clone().requires_grad_() for t in (x, w1, b1, w2, b2)]
-    def by_hand(): pieces(model, x, y, 8192 if device == 'cpu' else len(x)) # what a processor's cache holds; a GPU takes all
-    def by_autograd():
-        for t in leaves: t.grad = None
-        x,w1,b1,w2,b2 = leaves
-        mse(lin(relu(lin(x, w1, b1)), w2, b2), y).backward()
-    if report.ok: print(_compared(*_times(by_hand, by_autograd, torch.cuda.synchronize if device != 'cpu' else lambda: None)))
-    return 0 if report.ok else 1
-
-def _times(by_hand, by_autograd, wait):
-    "Seconds of each, in turn"
-    by_hand(), by_autograd()
-    return zip(*[(_seconds(by_hand, wait), _seconds(by_autograd, wait)) for _ in range(7)])
-
-def _compared(by_hand, by_autograd):
-    "Two lists of seconds, compared in words"
-    hand,auto = (statistics.median(t)*1e3 for t in (by_hand, by_autograd))
-    return (f'time   {hand:.1f} ms by hand, {auto:.1f} ms by autograd for x and the parameters: '
-            f'{hand/auto:.2f} of its time (medians of 7, in turn)')

@@ -11,7 +11,8 @@ from html import escape
 from typing import NamedTuple
 import torch
 from .backward import add_grad
-from .gradcheck import _looks, check_grads
+from .gradcheck import check_grads
+from .report import looks
 from .prove import prove
 from .tape import Module
 
@@ -333,7 +334,7 @@ class Mark(NamedTuple):
     def __repr__(self): return self.words
     def _repr_html_(self):
         verdict = 'right' if self.right else 'WRONG'
-        return f'<p><span style="{_looks[verdict]}">{verdict}</span> {escape(self.words)}</p>'.replace('\n', '<br>')
+        return f'<p><span style="{looks[verdict]}">{verdict}</span> {escape(self.words)}</p>'.replace('\n', '<br>')
 
 def _named(name):
     if name not in exercises: raise ValueError(f'{name!r}; wanted one of {", ".join(exercises)}')

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import latex
-from .judge import dice_kept
+from .measure import dice_kept
 from .tape import Module, named_args, named_tensors, out_names, refuse_inputs
 
 # %% ../nbs/05_prove.ipynb #649308dd

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from .gradcheck import _html_table, _text_table, _upstream
+from .report import html_table, text_table
+from .steps import upstream
 from .tape import Module, _flat, _held, _thread, label, named_args, out_names, refuse_inputs, watching
 
 # %% ../nbs/06_trace.ipynb #020e6faf
@@ -320,11 +321,11 @@ class Ledger:
         for i,most in ((1, 30), (2, 34)):
             for r in rows: r[i] = r[i] if len(r[i]) <= most else f'{r[i][:most-1]}…'
         lines = [l for s in self._summary() for l in textwrap.wrap(s, 120, subsequent_indent='         ')]
-        return '\n'.join([_text_table(rows, (0, *range(4, 11))), '', *lines])
+        return '\n'.join([text_table(rows, (0, *range(4, 11))), '', *lines])
     __repr__ = __str__
 
     def _repr_html_(self):
-        table = _html_table(self._table(), (0, *range(4, 11)))
+        table = html_table(self._table(), (0, *range(4, 11)))
         return (f'<div style="overflow-x:auto; white-space:nowrap; font-size:80%">{table}</div>' +
                 ''.join(f'<p>{escape(s)}</p>' for s in self._summary()))
 
@@ -501,7 +502,7 @@ def _traced(tracer, layer, inputs):
         with watching(tracer.step):
             out = layer(*inputs)
             tracer.know_outputs(layer.tape)
-            if out.numel() != 1: out.g = _upstream(out)
+            if out.numel() != 1: out.g = upstream(out)
             layer.backward()
     except Exception as e: tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
     return tracer.ledger
