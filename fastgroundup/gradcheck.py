@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from .compare import Diagnosis, explain, rel_error, rtols
 from .judge import Verdict, at_a_kink
-from .measure import dice_kept, finite_alike, sentence, where_luck_is
+from .measure import all_finite, dice_kept, finite_alike, sentence, where_luck_is
 from .paste import of_layer
 from .report import Report, Row, progress
 from .steps import Random, by_autograd, by_hand, judged, other_upstreams
@@ -20,7 +20,7 @@ from .tape import Module, named_args, refuse_inputs
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
 def refuse_nonfinite(name:str, t:Tensor): # `ValueError` where an entry of `t` is not finite
-    if t.isfinite().all(): return
+    if all_finite(t): return
     where = (~t.isfinite()).nonzero()[0].tolist()
     raise ValueError(f'{name} is {t[tuple(where)].item()} at {where}; wanted finite numbers')
 
@@ -59,7 +59,7 @@ def _rows(report, done, layer, inputs, rtol, numeric):
     report.notes[:], report.remarks[:] = notes, []
     auto, n = by_autograd(layer, inputs, steps), next((len(t) for t in named.values() if t.ndim), 1)
     steps = [s for s in steps if s.out.is_floating_point()]
-    overflow = [s.name for s in steps if s.overflows or s.upstream is not None and not s.upstream.isfinite().all()]
+    overflow = [s.name for s in steps if s.overflows or s.upstream is not None and not all_finite(s.upstream)]
     report.remarks += [f'{k}: overflow in {str(steps[0].out.dtype)[6:]}' for k in overflow]
     found, names, follows, kinked, seen, first = {}, {id(t): k for k,t in named.items()}, {}, set(), set(), []
     for step in progress(steps[::-1]):
@@ -67,7 +67,7 @@ def _rows(report, done, layer, inputs, rtol, numeric):
         kind = type(step.module), step.out.ndim
         if case and kind not in seen: # once for each kind of layer
             seen.add(kind)
-            report.notes += other_upstreams(step, case)
+            report.notes += other_upstreams(step, *case)
         fault, corner = follows.get(id(step.out)), id(step.out) in kinked
         for t,*_ in step.wrote:
             v = verdicts.get(id(t), Verdict('right'))
@@ -85,7 +85,8 @@ def _rows(report, done, layer, inputs, rtol, numeric):
 
 def _row(k, t, g, e, found, follows, kinked, rtol, report, overflow):
     "The row of one tensor, from the verdicts on all that was written for it"
-    error = math.inf if g is None or g.shape != e.shape else rel_error(*finite_alike(g.to(e.dtype), e))
+    error = math.inf if g is None or g.shape != e.shape else rel_error(g.to(e.dtype), e)
+    if math.isnan(error): error = rel_error(*finite_alike(g.to(e.dtype), e))
     order = 'WRONG', 'DISPUTED', 'kink', 'right'
     verdict, words, _ = min(found, key=lambda v: (order.index(v.verdict), not v.diagnosis), default=Verdict('right'))
     short, limit = str(t.dtype)[6:], rtol or rtols[t.dtype]

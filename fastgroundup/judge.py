@@ -200,7 +200,9 @@ class Bounds:
             apart = torch.linalg.vector_norm(finite(a - e))
             if not apart <= 6*self.eps*torch.linalg.vector_norm(size) + self.case.tiny: return off(a, e, 4*self.eps*size + room)
         top = finite(e).abs().max()*(self.eps < 1e-12) # beside which rounding is nothing, for entries that are not far smaller
-        def near(a, e): return (a - e).abs() <= self.eps*torch.maximum(32*e.abs(), 2*top*(e.abs() > 1e-8*top))
+        def near(a, e):
+            size = e.abs()
+            return (a - e).abs_() <= torch.where(size > 1e-8*top, 2*top, 0.).maximum(size.mul_(32)).mul_(self.eps)
         if not isinstance(room, Tensor) and everywhere(near, a, e): return _nowhere(a)
         far = off(a, e, 32*self.eps*e.abs() + room)
         if far.any(): far = off(a, e, 16*self.eps*(self.case.terms.get(k, 0) + e.abs()) + room)

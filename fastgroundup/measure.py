@@ -236,8 +236,13 @@ def rounding_losses(case:Case,
         if ways[0] == 'right' or d.norm() <= 1e-3*size or size <= 1e-6*d.norm(): note({k: d/max(torch.finfo(other).eps, case.eps)})
     return worst
 
+def all_finite(t:Tensor) -> bool: # a sum is quickly made, and not finite where an entry is not
+    return bool(t.sum().isfinite()) or bool(t.isfinite().all())
+
 def typical(t:Tensor) -> float: # the root of the mean square of its entries that are finite, 1 for zeros
-    return torch.linalg.vector_norm(finite(t.detach()), dtype=torch.float64).item()/t.numel()**0.5 or 1.
+    size = torch.linalg.vector_norm(t.detach(), dtype=torch.float64).item()
+    if not math.isfinite(size): size = torch.linalg.vector_norm(finite(t.detach()), dtype=torch.float64).item()
+    return size/t.numel()**0.5 or 1.
 
 def finite(t:Tensor) -> Tensor: return t.nan_to_num(0, 0, 0) # with 0 where it is not
 
@@ -258,35 +263,38 @@ def changes(case:Case, k, v:Tensor, h:float) -> tuple: # up and down, for one un
 def _direction(leaf, whole):
     "A direction to move `leaf` along: every entry by a part of its size, those with a steep slope in `whole` by less"
     gen = torch.Generator(leaf.device).manual_seed(0x6C6F_7373)
-    v = torch.rand(leaf.shape, generator=gen, dtype=leaf.dtype, device=leaf.device).sub_(0.5)
-    v = finite(v.add_(v.sign(), alpha=0.5).mul_(leaf.abs().add_(0.01*typical(leaf)))) # what is infinite stays
+    v = torch.empty(leaf.shape, dtype=leaf.dtype, device=leaf.device).uniform_(-0.5, 0.5, generator=gen)
+    v = v.add_(torch.copysign(torch.tensor(0.5, dtype=v.dtype), v)).mul_(leaf.abs().add_(0.01*typical(leaf)))
+    if not all_finite(v): v = finite(v) # what is infinite stays
     some = whole.flatten()[::whole.numel()//1000 + 1].abs()
     if not some.any(): return v
     usual = some[some > 1e-10*some.max()].median()
-    return v*whole.abs().clamp_(min=1e-300).reciprocal_().mul_(usual).clamp_(max=1)
+    return v.mul_((usual/whole.abs()).clamp_(max=1))
 
 def by_differences(case:Case,
                    k, # key of a leaf
                    gradient, # its gradient to judge, as a function of the upstream one
                    eps:float, # the rounding step that `forward` has
-                   lost=0, # what the gradient may lose to rounding
+                   lost:Tensor=None, # what the gradient may lose to rounding
                   ) -> float: # relative error; inf where there is no gradient, None where the differences have too few digits
     "Judge a gradient by how what comes out changes along one direction"
     whole, leaf, best, before, sure = gradient(case.upstream), case.leaves[k].detach(), None, None, False
     if whole is None or whole.shape != leaf.shape: return math.inf
-    v = _direction(leaf, whole)
+    v, top = _direction(leaf, whole), None
+    least = (lost*v.abs()).sum().item() if isinstance(lost, Tensor) else 0.
     for h in (1e-5, 1e-7, 1e-3, 1e-9, 1e-11) if eps < 1e-12 else (3e-3, 3e-2, 3e-4):
         up, down = changes(case, k, v, h)
         if not up.any() and not down.any() and whole.any(): continue # nothing moves: a step too short to be seen
         slope = (up + down)/2
-        blur = (8*eps*finite(case.out.detach()).abs() + eps*eps*finite(leaf).abs().max())/h
+        if top is None: top = finite(leaf).abs().max()
+        blur = (8*eps*finite(case.out.detach()).abs() + eps*eps*top)/h
         smooth = (up - down).abs() <= 1e-2*slope.abs() + blur
         if not smooth.any(): continue
         u = torch.where(smooth, case.upstream, 0)
-        g = whole if smooth.all() else gradient(u)
-        size, blur = torch.linalg.vector_norm(g*v).item(), ((u*blur).abs().sum() + (lost*v.abs()).sum()).item()
+        along = (whole if smooth.all() else gradient(u))*v
+        size, blur = torch.linalg.vector_norm(along).item(), (u*blur).abs().sum().item() + least
         if blur > 1e-2*size and size: continue
-        apart = (u*slope).sum().item() - (g*v).sum().item()
+        apart = (u*slope).sum().item() - along.sum().item()
         error = abs(apart)/size if size else math.inf if abs(apart) > blur else 0.
         best = error if best is None else min(best, error)
         if best <= 1e-6: break

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error, rtols, worst
 from .judge import Bounds, Verdict, at_a_kink, everywhere, excuse, judge, laid_out, others, out_of_proportion
-from .measure import Case, Luck, Numbers, Problem, off
+from .measure import Case, Luck, Numbers, Problem, all_finite, off
 from .tape import _held, asked_args, named_args, named_tensors, watching
 
 # %% ../nbs/04h_steps.ipynb #e1583305
@@ -55,7 +55,7 @@ class Step:
 
     @cached_property
     def overflows(self): # whether finite numbers gave one that is not; a mask is infinite because it was asked to be
-        if self.out.isfinite().all(): return False
+        if all_finite(self.out): return False
         with Numbers() as seen: LayerCase(self)
         return seen.infinite
 
@@ -151,6 +151,7 @@ class LayerCase(Case):
     def __init__(self, step, dtype=None, turned=None):
         self.step, self.dtype = step, dtype
         self.twin, self.args = copied(step.module, step.args, dtype, grad=True)
+        self.modules = [*self.twin.named_modules().values()]
         pairs = [*zip(asked_args(step.module, step.args), asked_args(self.twin, self.args)),
                  *zip(step.module.named_params().items(), self.twin.named_params().items())]
         self.leaves, self.names = {id(t): leaf for (_,t),(_,leaf) in pairs}, {id(t): k for (k,t),_ in reversed(pairs)}
@@ -159,7 +160,7 @@ class LayerCase(Case):
         with step.luck.again(), torch.enable_grad(): self.out = self.twin(*self.own)
         self.given = next((t for t in tree_leaves(self.args) if isinstance(t, Tensor)), None)
         u = step.upstream # what overflowed on its way here cannot be judged by
-        read = u is not None and u.shape == self.out.shape and u.isfinite().all()
+        read = u is not None and u.shape == self.out.shape and all_finite(u)
         self.upstream = (u if read else upstream(self.out)).to(self.out.dtype)
 
     def right(self, upstream=None):
@@ -177,7 +178,7 @@ class LayerCase(Case):
             vars(made).update(vars(self.twin.out))
         twins = {id(a): b for a,b in zip(tree_leaves(self.args), tree_leaves(args)) if isinstance(a, Tensor)}
         targets = {k: twins.get(id(leaf), leaf) for k,leaf in self.leaves.items()}
-        for t in (*targets.values(), *[m.out for m in self.twin.named_modules().values() if m.out is not None]): t.g = None
+        for t in (*targets.values(), *[m.out for m in self.modules if m.out is not None]): t.g = None
         u = self.upstream if upstream is None else upstream
         made.g = u if kept else u.to(made.dtype, copy=True)
         self.twin.bwd(made, *args)
@@ -185,11 +186,15 @@ class LayerCase(Case):
 
     @torch.no_grad()
     def moved(self, k, by):
-        leaf, kept = self.leaves[k], self.leaves[k].data
+        leaf, kept, memory = self.leaves[k], self.leaves[k].data, [(m, {**vars(m)}) for m in self.modules]
         leaf.data = kept + by
         try:
             with self.step.luck.again(): return self.twin.forward(*self.args)
-        finally: leaf.data = kept
+        finally:
+            leaf.data = kept
+            for m,was in memory: # what forward leaves on the layer is of the call that `written` goes back through
+                vars(m).clear()
+                vars(m).update(was)
 
     def anew(self, dtype=None, turned=None): return LayerCase(self.step, dtype or self.dtype, turned)
 
@@ -207,7 +212,7 @@ def _case(step, dtypes):
         except Exception as e:
             raise Problem(f'{step.name}: autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
     def same(case, most): return rel_error(case.out.detach().to(step.out.dtype), step.out) <= most
-    if step.out.isfinite().all() and not same(case, 1e-3 if case.out.dtype != step.out.dtype else 1e6*case.eps) \
+    if all_finite(step.out) and not same(case, 1e-3 if case.out.dtype != step.out.dtype else 1e6*case.eps) \
        and not same(LayerCase(step), 1e3*torch.finfo(step.out.dtype).eps):
         raise Random(f'{step.name}: forward is not deterministic, it gave two outputs for the same input; '
                      'wanted random numbers from torch, numpy or Python')
@@ -226,7 +231,7 @@ class _StepJudge:
         right = {k: g for k,g in case.right().items() if g is not None or self.wrote[k][1] is not None}
         self.right = {k: torch.zeros_like(case.leaves[k]) if g is None else g for k,g in right.items()}
         # whether its numbers can be judged: or another layer's mistake is in what is written
-        self.as_is = step.upstream.dtype == step.out.dtype and bool(step.upstream.isfinite().all())
+        self.as_is = step.upstream.dtype == step.out.dtype and all_finite(step.upstream)
         self.written = self._written()
         coarse = any(self.tensors[k].dtype != torch.float64 for k in right) # constants may be in float32
         self.bounds = Bounds(case, max(case.eps, torch.finfo(torch.float32).eps) if coarse else case.eps)
@@ -328,18 +333,18 @@ def judged(step:Step,
            numeric:bool, # whether to ask the differences as well
            remarks:list, # takes what is no fault
            overflow:bool, # whether numbers overflow somewhere
-          ) -> tuple: # {id of a tensor: Verdict} of what the step's `bwd` wrote; the case it was judged by, or None
+          ) -> tuple: # {id of a tensor: Verdict} of what the step's `bwd` wrote; the case, and what is written in it, where all is right
     args = [t for t in tree_leaves(step.args) if isinstance(t, Tensor) and t.is_floating_point()]
-    if step.upstream is None or overflow and not all(t.isfinite().all() for t in args): return {}, None
+    if step.upstream is None or overflow and not all(map(all_finite, args)): return {}, None
     judge = _StepJudge(step, n, numeric, remarks)
     found = judge.verdicts()
-    return found, judge.case if judge.as_is and all(v.ok for v in found.values()) else None
+    return found, (judge.case, judge.written) if judge.as_is and all(v.ok for v in found.values()) else None
 
-def other_upstreams(step:Step, case:Case): # yields what is wrong for an upstream gradient in other memory, or of another size
-    again = case.anew() # as after a first call, of which a layer may have kept something
-    def written(us): return again.written(us[0], kept=True)
+def other_upstreams(step:Step, case:Case,
+                    base:dict, # what is written for the upstream gradient as it is
+                   ): # yields what is wrong for an upstream gradient in other memory, or of another size
+    def written(us): return case.written(us[0], kept=True)
     us, wrong = [case.upstream], []
-    base = written(us)
     for words,laid,plain in laid_out(us):
         try:
             if others(case, written(laid), base if torch.equal(plain[0], us[0]) else written(plain)): wrong.append(words)
