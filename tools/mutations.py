@@ -125,7 +125,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        yield from self.tried('retained'", "        if False: yield from self.tried('retained'"),
         ("        if wrong: yield Diagnosis('layout'", "        if False: yield Diagnosis('layout'"),
         ("            except Problem as e: yield Diagnosis('none'", "            except Problem as e: continue; yield Diagnosis('none'"),
-        ("                leaf.data = leaf.data*0.75", "                pass"),
+        ("leaf.data = leaf.data*0.75", "pass"),
     ],
     '04j_sweep': [
         ("    return check_function(fn, *inputs, reference=fn, dtype=dtype) if report.ok else report", "    return check_function(fn, *inputs, reference=fn, dtype=dtype)"),
