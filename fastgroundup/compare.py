@@ -16,9 +16,11 @@ def rel_error(actual:Tensor, # any shape
              ) -> float: # 0 where the two are equal; inf where only `expected` is all zero, or the shapes differ
     "Norm of the difference over the norm of `expected`, in float64"
     if actual.shape != expected.shape: return math.inf
-    error, size = (torch.linalg.vector_norm(t, dtype=torch.float64).item() for t in (actual - expected, expected))
+    def norm(t): return torch.linalg.vector_norm(t, dtype=torch.float64).item()
+    error, size = norm(actual - expected), norm(expected)
     unit = expected.abs().max() if not 1e-140 < size < 1e140 and expected.any() else 1
-    if 0 < unit < math.inf and unit != 1: return rel_error(actual/unit, expected/unit) # whose squares stay in range
+    if 0 < unit < math.inf and unit != 1: # so that squares stay in range
+        return rel_error(actual/unit, expected/unit)
     return error/size if size else math.inf if error else 0.
 
 # %% ../nbs/02b_compare.ipynb #0d3af62c
@@ -26,9 +28,9 @@ rtols = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, torch.b
 
 def test_grad(actual:Tensor, # the gradient to test
               expected:Tensor, # what it should be, of the same shape
-              rtol:float=None, # largest relative error; None: that of the coarser dtype in `rtols`
+              rtol:float=None, # relative error; None: that of the coarser dtype in `rtols`
              ):
-    "`AssertionError` unless `actual` has `expected`'s shape and is within `rtol` of it in relative error"
+    "`AssertionError` unless `actual` has `expected`'s shape, and is within `rtol` of it"
     if actual is None: raise AssertionError(f'no gradient; wanted one of shape {tuple(expected.shape)}')
     if actual.shape != expected.shape:
         raise AssertionError(f'gradient of shape {tuple(actual.shape)}; wanted {tuple(expected.shape)}')
@@ -39,8 +41,9 @@ def test_grad(actual:Tensor, # the gradient to test
     if error <= rtol: return
     worst = (actual - expected).abs().nan_to_num(nan=math.inf).argmax()
     index = [i.item() for i in torch.unravel_index(worst, actual.shape)]
-    raise AssertionError(f'relative error {error:.1e}; wanted at most {rtol:.0e}. The worst entry, {index}, '
-                         f'is {actual.flatten()[worst]:.6g}; wanted {expected.flatten()[worst]:.6g}')
+    a, e = actual.flatten()[worst], expected.flatten()[worst]
+    raise AssertionError(f'relative error {error:.1e}; wanted at most {rtol:.0e}. '
+                         f'The worst entry, {index}, is {a:.6g}; wanted {e:.6g}')
 
 test_grad.__test__ = False # pytest would take it for a test
 
@@ -69,38 +72,40 @@ def _other_shape(a, e, same):
     for axes in _axes(a.ndim):
         for keep in (False, True):
             if same(a.sum(axes, keep), e):
-                axes = axes if e.ndim + len(axes) == a.ndim or keep else axes
-                return Diagnosis('not summed', f'a missing .sum({str(axes).strip("(,)")}{", keepdim=True"*keep}); {wrong}')
+                call = f'.sum({str(axes).strip("(,)")}{", keepdim=True"*keep})'
+                return Diagnosis('not summed', f'a missing {call}; {wrong}')
     try:
         if same(a.expand(e.shape), e): return Diagnosis('shape', f'right once broadcast; {wrong}')
     except RuntimeError: pass
     return Diagnosis('shape', wrong)
 
-def _factor(a, e, n, sizes, same):
-    "The number that `a` is `e` times, and what number that is; None where there is no such number"
+def _factor(a, e, same):
+    "The number that `a` is `e` times; None where there is no such number"
     unit = e.abs().max().double()
     c = ((a.double()/unit)*(e.double()/unit)).sum()/(e.double()/unit).square().sum()
-    if not c.isfinite() or not c or not same(a/c.to(a.dtype), e): return None
-    c, sign = c.item(), ['the sign is wrong']*bool(c < 0)
-    def said(kind, words): return Diagnosis('sign' if sign and not words else kind, ', and '.join(sign + [words]*bool(words)))
-    for value,kind,words in ((1, 'factor', ''), (2, 'factor', 'a factor 2 too many'), (1/2, 'factor', 'a factor 2 is missing')):
-        if math.isclose(abs(c), value, rel_tol=1e-3) and (sign or words): return said(kind, words)
+    return c.item() if c.isfinite() and c and same(a/c.to(a.dtype), e) else None
+
+def _numbers(e, n, sizes):
+    "`(number, kind, words)` of the factors that have a name, the simple ones first"
+    yield 2, 'factor', 'a factor 2 too many'
+    yield 1/2, 'factor', 'a factor 2 is missing'
     named = {**({n: 'the batch size'} if n else {}), **{m: what for m,what in sizes.items() if m != n}}
     if n and e.ndim: named.setdefault(n*e.shape[-1], 'the number of rows times columns')
+    named = {m: what for m,what in named.items() if m > 1}
     for m,what in named.items():
-        if m < 2: continue
-        if math.isclose(abs(c), 1/m, rel_tol=1e-3):
-            mean = 'a mean where a sum belongs: '*(m == n)
-            return said('size', f'{mean}{m} times too small, {what}')
-        if math.isclose(abs(c), m, rel_tol=1e-3):
-            mean = 'a sum where a mean belongs: '*(m == n)
-            return said('size', f'{mean}{m} times too large, {what}')
+        mean, total = ('a mean where a sum belongs: ', 'a sum where a mean belongs: ') if m == n else ('', '')
+        yield 1/m, 'size', f'{mean}{m} times too small, {what}'
+        yield m, 'size', f'{total}{m} times too large, {what}'
     for m,what in named.items():
-        if m < 2: continue
-        for value,words in ((m**.5, f'{m**.5:.4g} times too large, the root of {m}, {what}'),
-                            (m**-.5, f'{m**.5:.4g} times too small, the root of {m}, {what}')):
-            if math.isclose(abs(c), value, rel_tol=1e-3): return said('size', words)
-    return Diagnosis('factor', f'multiplied by {c:.4g}' if abs(abs(c)-1) > 1e-3 else f'multiplied by {c:.14g}')
+        yield m**.5, 'size', f'{m**.5:.4g} times too large, the root of {m}, {what}'
+        yield m**-.5, 'size', f'{m**.5:.4g} times too small, the root of {m}, {what}'
+
+def _known_factor(c, e, n, sizes):
+    "What the factor `c` is called; None where it has no name"
+    kind, words = next(((kind, words) for value,kind,words in _numbers(e, n, sizes) if math.isclose(abs(c), value, rel_tol=1e-3)), ('', ''))
+    if c > 0: return Diagnosis(kind, words) if words else None
+    if words: return Diagnosis(kind, f'the sign is wrong, and {words}')
+    return Diagnosis('sign', 'the sign is wrong') if math.isclose(c, -1, rel_tol=1e-3) else None
 
 def _sizes(e):
     "`{number: what it is}` of the sizes that a mean may be over"
@@ -149,7 +154,8 @@ def _by_value(a, e, same):
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
         eps = torch.finfo(dtype).eps
         if eps <= 8*torch.finfo(e.dtype).eps: continue
-        if ((a - e).abs() <= 2*eps*e.abs()).all() and (0.02 if eps < 1e-6 else 0.08)*eps < rel_error(a, e) < 2*eps: # as if drawn from within half a step
+        near, least = ((a - e).abs() <= 2*eps*e.abs()).all(), (0.02 if eps < 1e-6 else 0.08)*eps
+        if near and least < rel_error(a, e) < 2*eps: # as if drawn from within half a step
             return Diagnosis('cast', f'has the digits of {str(dtype)[6:]} only: is something cast to it?')
 
 def _in_part(a, e, rtol):
@@ -176,17 +182,18 @@ def explain(actual, # the gradient in question; None if there is none
     if a.shape != e.shape: return _other_shape(a.to(e.dtype), e, same)
     if a.dtype != e.dtype: return Diagnosis('dtype', f'wrong dtype: {a.dtype}, should be {e.dtype}')
     for kind,words,bad in (('nan', 'NaN', a.isnan()), ('inf', 'infinite', a.isinf())):
-        if bad.any():
-            return Diagnosis(kind, f'{int(bad.sum())} of {bad.numel()} entries are {words}, the first at {bad.nonzero()[0].tolist()}')
+        if not bad.any(): continue
+        return Diagnosis(kind, f'{int(bad.sum())} of {bad.numel()} entries are {words}, the first at {bad.nonzero()[0].tolist()}')
     if not e.isfinite().all(): return Diagnosis('unknown', 'the expected gradient is not finite')
     if not e.any(): return Diagnosis('not zero', 'should be all zero')
     if not a.any(): return Diagnosis('zero', 'all zero')
     if a.abs().max() <= 8*torch.finfo(a.dtype).eps*e.abs().max(): return Diagnosis('zero', 'zero, to rounding')
-    factor = _factor(a, e, n, {**_sizes(e), **sizes}, same)
-    if factor and not factor.words.startswith('multiplied'): return factor
+    factor = _factor(a, e, same)
+    if factor and (known := _known_factor(factor, e, n, {**_sizes(e), **sizes})): return known
     for kind,words,suspect in suspects:
         if suspect is not None and same(suspect, a): return Diagnosis(kind, words)
-    return factor or _by_value(a, e, same) or _in_part(a, e, rtol)
+    if not factor: return _by_value(a, e, same) or _in_part(a, e, rtol)
+    return Diagnosis('factor', f'multiplied by {factor:.{4 if abs(abs(factor) - 1) > 1e-3 else 14}g}')
 
 def worst(actual, expected):
     "The entry that differs most, in words; nothing where the two cannot be compared"
@@ -201,9 +208,11 @@ def worst(actual, expected):
 def diagnose(actual:Tensor, # the gradient in question; None if there is none
              expected:Tensor, # what it should be
              n:int=None, # batch size, to tell a mean from a sum
-            ) -> Diagnosis: # the kind of mistake; in its words the worst entry, and both values there
-    "Name the simplest known mistake that turns `expected` into `actual`; say so where none does"
-    rtol = rtols[expected.dtype] if actual is None else max(rtols.get(t.dtype, 0) for t in (actual, expected))
-    if _same(actual, expected, rtol) and actual.dtype == expected.dtype: return Diagnosis('right', 'right, to rounding')
-    found = explain(actual, expected, rtol, n) or Diagnosis('unknown', 'no known mistake explains it')
+            ) -> Diagnosis: # the kind of mistake; in its words the worst entry, with both values
+    "Name the simplest known mistake that turns `expected` into `actual`, if one does"
+    both = [t for t in (actual, expected) if t is not None]
+    rtol, right = max(rtols.get(t.dtype, 0) for t in both), Diagnosis('right', 'right, to rounding')
+    if _same(actual, expected, rtol) and actual.dtype == expected.dtype: return right
+    unknown = Diagnosis('unknown', 'no known mistake explains it')
+    found = explain(actual, expected, rtol, n) or unknown
     return found.add(worst(actual, expected))

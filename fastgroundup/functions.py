@@ -189,7 +189,7 @@ def check_pair(forward, # forward(*inputs) -> out, or (out, cache); with no back
         except Exception as e: report.notes.append(sentence(e))
     return report
 
-# %% ../nbs/04j_sweep.ipynb #e5b132da
+# %% ../nbs/04j_sweep.ipynb #08313a4b
 import itertools
 from html import escape
 from typing import NamedTuple
@@ -250,9 +250,9 @@ class Sweep:
 _blocks = 512, 256, 128, 64, 32, 16, 8, 4, 3, 2
 
 def _axis(shape, i, axis, several):
-    "What to call an axis of an input"
-    what = {0: 'the rows', 1: 'the columns'}.get(axis) if len(shape) == 2 else None
-    return (what or f'the size of axis {axis}') + f' of input {i}'*several
+    "What to call an axis of an input, with its verb"
+    what, verb = {0: ('the rows', 'are'), 1: ('the columns', 'are')}.get(axis if len(shape) == 2 else None, (f'the size of axis {axis}', 'is'))
+    return f'{what}{f" of input {i}"*several} {verb}'
 
 def _of_size(rows, i, axis):
     "`(words, whether a row meets it)` of the size of an axis of an input"
@@ -260,7 +260,6 @@ def _of_size(rows, i, axis):
     def over(test): return lambda r: size(r) is not None and test(size(r))
     seen, shape = sorted({size(r) for r in rows} - {None}), next(r.shapes[i] for r in rows if size(r) is not None)
     name = _axis(shape, i, axis, len(rows[0].shapes) > 1)
-    name += ' are' if name.startswith(('the rows', 'the columns')) else ' is'
     for m in _blocks: yield f'wrong wherever {name} no multiple of {m}', over(lambda s, m=m: s % m != 0)
     for m in seen[1:]:
         yield f'wrong wherever {name} {m} or more', over(lambda s, m=m: s >= m)
