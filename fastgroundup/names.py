@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/04f_names.ipynb #488a46af
+# %% ../nbs/04f_names.ipynb #256bec45
 import itertools, math
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from .compare import Diagnosis, explain, rel_error, worst
 from .measure import Case, changes, finite, off, typical
 
-# %% ../nbs/04f_names.ipynb #b060087e
+# %% ../nbs/04f_names.ipynb #d4da4524
 def _like(t, u): return t is not None and t.shape == u.shape
 
 def _of_upstream(case, k, e):
@@ -38,7 +38,7 @@ def _of_upstream(case, k, e):
         for s in sums:
             if _like(s, e): yield 'axis', 'summed over the wrong axis', s
 
-# %% ../nbs/04f_names.ipynb #be131027
+# %% ../nbs/04f_names.ipynb #184f1b51
 def _of_terms(case, k, e):
     "out.g itself as a gradient, or as one term of it"
     u = case.upstream
@@ -62,7 +62,7 @@ def _of_product(case, k, e):
     yield 'term', said.format('inp', 'what it is multiplied by'), other
     yield 'term', said.format('out/inp', 'inp, which is 1'), e - other
 
-# %% ../nbs/04f_names.ipynb #e19a78eb
+# %% ../nbs/04f_names.ipynb #02b43305
 def _of_others(case, k, right):
     "The gradient of another tensor, a sum or a mean over an axis in place of each entry, a matrix and its transpose confused"
     e = right[k]
@@ -76,9 +76,12 @@ def _of_others(case, k, right):
         yield 'axis', f'summed over axis {axis} where each entry is wanted', each
         yield 'axis', f'a mean over axis {axis} where each entry is wanted', mean
     for j,p in case.leaves.items() if case.turns else ():
+        def changed(f): return case.anew(turned=(j, f)).right(case.upstream)[k]
         if p.ndim > 1 and p.shape[-1] == p.shape[-2]:
-            turned = case.anew(turned=j).right(case.upstream)[k]
-            yield 'transposed', f'{case.names[j]} and its transpose confused', turned
+            yield 'transposed', f'{case.names[j]} and its transpose confused', changed(lambda p: p.transpose(-1, -2))
+        if p.ndim > 2: # a kernel
+            last = [*range(2, p.ndim)]
+            yield 'turned', f'{case.names[j]} is not turned over where it should be, or where it should not', changed(lambda p: p.flip(last))
 
 def _of_factors(case, k, e):
     "A factor that is a tensor of the call, or a function of one, missing or too many"
@@ -126,7 +129,7 @@ def _of_sums(case, k, e):
     for name,t in (('inp', x), ('out', out)):
         if _like(t, u): yield 'confused', f'{name} is used where something that forward makes of it belongs', summed(u*t.detach())
 
-# %% ../nbs/04f_names.ipynb #ce0c98f9
+# %% ../nbs/04f_names.ipynb #dbaefb5a
 def _amounts(t, basis, axes):
     "How much of each tensor of `basis` is in `t`, a row for each place along the other axes; None where `t` is not made of them"
     rest, m = [i for i in range(t.ndim) if i not in axes], math.prod(t.shape[i] for i in axes)
@@ -203,7 +206,7 @@ def _of_norm(case, k, a, e):
                 words = [f'{" and ".join(n)} {over} {"is" if len(n) == 1 else "are"} {v}' for v,n in said.items()]
                 yield 'norm', '; '.join(words), a
 
-# %% ../nbs/04f_names.ipynb #348ae94b
+# %% ../nbs/04f_names.ipynb #4d4a365d
 def _of_repeats(case, k, a, e, most=32):
     "Entries that hold one term of their sum: written with = where they add"
     off = ((a - e).abs() > 1e-6*e.abs().clamp(min=1e-3*e.abs().max())).flatten().nonzero().flatten().tolist()[:most]
@@ -221,7 +224,7 @@ def _of_repeats(case, k, a, e, most=32):
             yield 'repeated', 'written with = where several terms add: each entry has one term of its sum', a
             return
 
-# %% ../nbs/04f_names.ipynb #0f5f73c7
+# %% ../nbs/04f_names.ipynb #6484a30c
 def sizes_of(case:Case) -> dict: # {number: what it is}, of the sizes of all that went in and came out
     found = {}
     for name,t in (('out', case.out), *[(case.names[k], t) for k,t in case.leaves.items()]):

@@ -146,7 +146,7 @@ def by_autograd(module, inputs, steps:list) -> dict: # {name: gradient}; None wh
 
 # %% ../nbs/04h_steps.ipynb #21161e7c
 class LayerCase(Case):
-    "One step by itself, in `dtype`; `turned` is the key of a matrix to transpose, for what would come of it"
+    "One step by itself, in `dtype`; `turned` is a key and what is made of its tensor, such as its transpose, to see what would come of it"
     turns = True
     def __init__(self, step, dtype=None, turned=None):
         self.step, self.dtype = step, dtype
@@ -155,7 +155,7 @@ class LayerCase(Case):
         pairs = [*zip(asked_args(step.module, step.args), asked_args(self.twin, self.args)),
                  *zip(step.module.named_params().items(), self.twin.named_params().items())]
         self.leaves, self.names = {id(t): leaf for (_,t),(_,leaf) in pairs}, {id(t): k for (k,t),_ in reversed(pairs)}
-        if turned is not None: self.leaves[turned].data = self.leaves[turned].data.transpose(-1, -2).clone()
+        if turned: self.leaves[turned[0]].data = turned[1](self.leaves[turned[0]].data).clone()
         self.own = tree_map(lambda a: a.clone() if isinstance(a, Tensor) else a, self.args)
         with step.luck.again(), torch.enable_grad(): self.out = self.twin(*self.own)
         self.given = next((t for t in tree_leaves(self.args) if isinstance(t, Tensor)), None)
