@@ -6,16 +6,17 @@
 __all__ = []
 
 # %% ../nbs/04i_calls.ipynb #f64c1548
-import copy, math, random, textwrap
+import copy, math, textwrap
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error
 from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, sums_up, tied
-from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike, typical
+from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike
 from .names import name
 from .report import Row, progress
+from .slopes import Slopes, roughness
 from .steps import clone, upstream
 
 # %% ../nbs/04i_calls.ipynb #8b47dec6
@@ -163,115 +164,6 @@ class PairCase(FunctionCase):
             raise Problem(f'{len(found)} gradients for {len(keys)} floating-point inputs; wanted one for each, in their order')
         return {k: None if g is None else _tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
 
-# %% ../nbs/04i_calls.ipynb #13a27f8a
-class _Slopes:
-    """How every output changes with some entries of a leaf: differences of several widths, and of two where they are
-    extrapolated to none
-
-    `noise` is what each output is off: with few digits it is measured, by moves of the leaf that are too small to matter."""
-    def __init__(self, case, k, eps, most):
-        self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
-        n, size = self.leaf.numel(), self.leaf.abs().flatten()
-        self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
-        self.whole, self.dim = len(self.entries) == n, []
-        self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
-        root = eps**0.5
-        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*root, (40*root, 160*root, 2.5*root, 0.1*root))
-        self.widths = [(wide, False), *[(w, False) for w in tight]] # of the usual scale, then of the entry's own size
-        self.widths += [(w, True) for w in (wide, *tight[:2])]
-        self.columns = torch.zeros(case.out.numel(), n, dtype=torch.float64) if self.whole else {}
-        self.blur = torch.zeros(n, dtype=torch.float64) # what each entry of the gradient may be off
-        self.u, self.out = case.upstream.double().flatten().cpu(), case.out.double().flatten().cpu()
-        self.noise = 16*eps*self.out.abs() if self.fine else self.measured()
-        g = case.written()[k]
-        alike = g is not None and g.shape == self.leaf.shape
-        self.floor = (1e-9 if self.fine else 16*eps)*(g.abs().max().item() if alike else 0.)
-
-    def measured(self):
-        "How far the outputs jump about"
-        gen, found = torch.Generator(self.leaf.device).manual_seed(7), self.eps/4*self.out.abs()
-        for _ in range(8):
-            v = torch.randint(-2, 3, self.leaf.shape, generator=gen, device=self.leaf.device).to(self.leaf)*self.eps*self.leaf
-            found = torch.maximum(found, (self.case.moved(self.k, v).double().flatten().cpu() - self.out).abs())
-        return found
-
-    def slope(self, i, h):
-        "By a step to both sides, or to the one where there are numbers"
-        def at(h):
-            v = torch.zeros(self.leaf.shape, dtype=self.leaf.dtype, device=self.leaf.device)
-            v.view(-1)[i] = h
-            return self.case.moved(self.k, v).double().flatten().cpu()
-        up, down = at(h), at(-h)
-        if up.isfinite().all() and down.isfinite().all(): return (up - down)/(2*h)
-        if not up.isfinite().all(): h, up = -h, down
-        return (4*at(h/2) - up - 3*self.out)/h
-
-    def measure(self, i, width, own=False):
-        "How the outputs change with entry `i`, and how far the sum that the upstream gradient makes of that may be off"
-        h = width*(self.own if own else self.scale)[i]
-        column, apart = self.slope(i, h), torch.zeros(())
-        if width == self.widths[0][0]: # extrapolated; of few digits the wide one keeps most
-            half = self.slope(i, h/2)
-            apart = (self.u*(half - column)).abs().sum()*(0.3 if self.fine else 1)
-            if self.fine: column = (4*half - column)/3
-        shaken, moved = self.noise*self.u.abs(), column != 0
-        least = shaken[~moved].max() if not moved.all() else 0. # what seems to stay may move by less than it can show
-        noise = shaken[moved].sum() if self.fine else 2*shaken[moved].norm()
-        return column, (apart + noise/h + least/h).nan_to_num(math.inf).item()
-
-    def agree(self, i, value):
-        "Whether the gradient `value` of entry `i` is what the outputs say, with a step of some width"
-        least, sharp, dim, wide, close = self.least(i), [], None, (None, math.inf), False
-        for n,(width, own) in enumerate(self.widths):
-            if own and not 0 < self.own[i] < self.scale[i]: break
-            column, blur = self.measure(i, width, own)
-            e = (self.u*column).sum().item()
-            near = blur + ((1e-6 if n else 1e-7) if self.fine else 16*self.eps)*abs(e) + self.floor + least
-            close = abs(e - value) <= near
-            if value == 0 and not column.any(): return self.keep(i, column, 0., True)
-            if blur <= (1e-2 if self.fine else 0.05)*abs(e) + self.floor + least: # it tells something
-                if close: break
-                if any(abs(e - f) <= near + also for f,also in sharp): # two say the same, and it is another
-                    return self.keep(i, column, blur, False)
-                sharp.append((e, near))
-            elif close and dim is None: dim = column, blur
-            if math.isfinite(e) and blur < wide[1]: wide = column, blur
-        else: close = False
-        if close and blur <= 0.05*abs(value) + self.floor + least: return self.keep(i, column, blur, True)
-        self.dim.append(i) # where no two widths say the same, nothing is known
-        return self.keep(i, *(dim or wide), dim is not None or close or not self.fine)
-
-    def least(self, i): # what no difference of the outputs can show
-        return 64*self.eps*(self.u.abs()*self.out.abs()).sum().item()/self.scale[i] if self.fine else 0.
-
-    def keep(self, i, column, blur, close):
-        self.blur[i] = blur
-        if self.whole and column is not None: self.columns[:,i] = column.nan_to_num(0)
-        return close
-
-    def endless(self, i, value):
-        """Whether the slope at entry `i` grows without end as the step shrinks
-
-        To the infinite `value`, or, where that is finite, since the outputs jump."""
-        far, near, nearest = ((self.u*self.slope(i, h*self.scale[i])).sum().item() for h in (1e-4, 1e-8, 1e-12))
-        grows = abs(nearest) > 5*abs(near) > 25*abs(far)
-        return grows and (math.isfinite(value) or not math.isnan(value) and (nearest > 0) == (value > 0))
-
-def _roughness(case, k):
-    "The rounding step that the function's own outputs show, where they do not follow a small step of the leaf `k`"
-    leaf = case.leaves[k].detach()
-    gen = torch.Generator(leaf.device).manual_seed(5)
-    sign = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -1., 1.).to(leaf)
-    v = sign*torch.where(leaf == 0, 0.1*typical(leaf), leaf.abs())
-    def change(h): return (case.moved(k, h*v) - case.out).double()/h
-    def size(t): return torch.linalg.vector_norm(t).item()
-    steps = [10.**-n for n in range(9, 1, -1)]
-    slopes = [change(h) for h in steps]
-    for h,fine,wide in zip(steps, slopes, slopes[1:]): # the first step that a step ten times as long agrees with
-        if not size(wide) or size(fine - wide) > 0.1*size(wide): continue
-        return case.eps if h == steps[0] else max(h*size(fine - wide)/size(wide), case.eps)
-    return case.eps if size(slopes[0]) or not size(slopes[-1]) else 1e-2
-
 # %% ../nbs/04i_calls.ipynb #17978f0d
 class _LeafJudge:
     "The row of one leaf, by how the outputs change"
@@ -287,7 +179,7 @@ class _LeafJudge:
         if g is None or g.shape != self.leaf.shape or not g.is_floating_point(): return self.other_kind()
         self.eps = max(case.eps, case.rough, torch.finfo(self.leaf.dtype).eps)
         infinite = (~g.isfinite()).flatten().nonzero().flatten().tolist()
-        slopes = _Slopes(case, k, self.eps, self.most) if infinite else None
+        slopes = Slopes(case, k, self.eps, self.most) if infinite else None
         self.endless = [i for i in infinite if slopes.endless(i, g.flatten()[i].item())]
         if len(self.endless) < len(infinite): return self.row('WRONG', explain(g, torch.zeros_like(g), 0))
         if not self.compared(): return self.coarse(f'it computes with a rounding step of about {self.eps:.0e}, too coarse for differences')
@@ -311,7 +203,7 @@ class _LeafJudge:
     def other_kind(self):
         "No gradient, another shape, no floating point: what it should be says what was forgotten"
         case, k = self.case, self.k
-        slopes = _Slopes(case, k, max(case.eps, case.rough, torch.finfo(self.leaf.dtype).eps), self.most)
+        slopes = Slopes(case, k, max(case.eps, case.rough, torch.finfo(self.leaf.dtype).eps), self.most)
         if slopes.whole:
             for i in slopes.entries: slopes.agree(i, math.nan)
             case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *self.leaf.shape)
@@ -323,10 +215,10 @@ class _LeafJudge:
         self.values = self.g.double().flatten().tolist()
         for once_more in (False, True):
             if once_more: # what disagrees may have few digits
-                self.eps = _roughness(self.case, self.k)
+                self.eps = roughness(self.case, self.k)
                 if self.eps <= self.slopes.eps: break
                 if self.eps > 1e-3: return False
-            self.slopes, self.far = _Slopes(self.case, self.k, self.eps, self.most), []
+            self.slopes, self.far = Slopes(self.case, self.k, self.eps, self.most), []
             for i in progress(self.slopes.entries):
                 value = self.values[i]
                 known = i in self.endless or self.slopes.agree(i, value) or self.slopes.endless(i, value)

@@ -13,7 +13,7 @@ from torch import Tensor
 # %% ../nbs/02b_compare.ipynb #88c815fd
 def rel_error(actual:Tensor, # any shape
               expected:Tensor, # what it should be
-             ) -> float: # 0 where the two are equal; inf where only `expected` is all zero, or the shapes differ
+             ) -> float: # inf where only `expected` is all zero, or the shapes differ
     "Norm of the difference over the norm of `expected`, in float64"
     if actual.shape != expected.shape: return math.inf
     def norm(t): return torch.linalg.vector_norm(t, dtype=torch.float64).item()
@@ -24,26 +24,28 @@ def rel_error(actual:Tensor, # any shape
     return error/size if size else math.inf if error else 0.
 
 # %% ../nbs/02b_compare.ipynb #0d3af62c
-rtols = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+rtols = {torch.float64: 1e-12, torch.float32: 1e-5,
+         torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 def test_grad(actual:Tensor, # the gradient to test
               expected:Tensor, # what it should be, of the same shape
-              rtol:float=None, # relative error; None: that of the coarser dtype in `rtols`
+              rtol:float=None, # relative error; None: the larger of their `rtols`
              ):
-    "`AssertionError` unless `actual` has `expected`'s shape, and is within `rtol` of it"
-    if actual is None: raise AssertionError(f'no gradient; wanted one of shape {tuple(expected.shape)}')
-    if actual.shape != expected.shape:
-        raise AssertionError(f'gradient of shape {tuple(actual.shape)}; wanted {tuple(expected.shape)}')
+    "`AssertionError` unless `actual` has the shape, and is within `rtol`"
+    def refuse(words): raise AssertionError(words)
+    shape = tuple(expected.shape)
+    if actual is None: refuse(f'no gradient; wanted one of shape {shape}')
+    if actual.shape != shape: refuse(f'gradient of shape {tuple(actual.shape)}; wanted {shape}')
     if not actual.is_floating_point():
-        raise AssertionError(f'gradient of dtype {actual.dtype}; wanted {expected.dtype}')
+        refuse(f'gradient of dtype {actual.dtype}; wanted {expected.dtype}')
     if rtol is None: rtol = max(rtols[t.dtype] for t in (actual, expected))
     error = rel_error(actual, expected)
     if error <= rtol: return
     worst = (actual - expected).abs().nan_to_num(nan=math.inf).argmax()
     index = [i.item() for i in torch.unravel_index(worst, actual.shape)]
     a, e = actual.flatten()[worst], expected.flatten()[worst]
-    raise AssertionError(f'relative error {error:.1e}; wanted at most {rtol:.0e}. '
-                         f'The worst entry, {index}, is {a:.6g}; wanted {e:.6g}')
+    refuse(f'relative error {error:.1e}; wanted at most {rtol:.0e}. '
+           f'The worst entry, {index}, is {a:.6g}; wanted {e:.6g}')
 
 test_grad.__test__ = False # pytest would take it for a test
 
@@ -208,11 +210,12 @@ def worst(actual, expected):
 def diagnose(actual:Tensor, # the gradient in question; None if there is none
              expected:Tensor, # what it should be
              n:int=None, # batch size, to tell a mean from a sum
-            ) -> Diagnosis: # the kind of mistake; in its words the worst entry, with both values
+            ) -> Diagnosis: # its kind; in words with the worst entry, and both values
     "Name the simplest known mistake that turns `expected` into `actual`, if one does"
     both = [t for t in (actual, expected) if t is not None]
-    rtol, right = max(rtols.get(t.dtype, 0) for t in both), Diagnosis('right', 'right, to rounding')
-    if _same(actual, expected, rtol) and actual.dtype == expected.dtype: return right
+    rtol = max(rtols.get(t.dtype, 0) for t in both)
+    if _same(actual, expected, rtol) and actual.dtype == expected.dtype:
+        return Diagnosis('right', 'right, to rounding')
     unknown = Diagnosis('unknown', 'no known mistake explains it')
     found = explain(actual, expected, rtol, n) or unknown
     return found.add(worst(actual, expected))
