@@ -122,10 +122,14 @@ def sliced(t:Tensor) -> Tensor: # the same numbers, a slice of a larger tensor
     wide[...,1:-2] = t
     return wide[...,1:-2]
 
+def _usual_row(t): # of those along the first axis, so that what rounding takes away is as usual too
+    i = t.detach().flatten(1).abs().amax(1).argsort()[len(t)//2]
+    return t[i:i+1]
+
 layouts = {'transposed': across, 'its outer axes permuted': lambda u: across(u, 0, 1) if u.ndim > 2 else u,
            'a slice with an offset': sliced,
-           'one row expanded, as .sum(0) gives it': lambda u: u[:1].expand(u.shape) if u.ndim > 1 else u,
-           'expanded from one number, as .sum() gives it': lambda u: u.new_full((), 0.75).expand(u.shape)}
+           'one row expanded, as .sum(0) gives it': lambda u: _usual_row(u).expand(u.shape) if u.ndim > 1 else u,
+           'expanded from one number, as .sum() gives it': lambda u: u.new_full((), 0.75*typical(u)).expand(u.shape)}
 
 def laid_out(us:list, # an upstream gradient, in parts
              each=lambda f, us: [f(u) for u in us], # how a layout is applied to them

@@ -294,11 +294,13 @@ def by_differences(case:Case,
         along = (whole if smooth.all() else gradient(u))*v
         size, blur = torch.linalg.vector_norm(along).item(), (u*blur).abs().sum().item() + least
         if blur > 1e-2*size and size: continue
-        apart = (u*slope).sum().item() - along.sum().item()
+        seen = (u*slope).sum().item()
+        apart = seen - along.sum().item()
         error = abs(apart)/size if size else math.inf if abs(apart) > blur else 0.
         best = error if best is None else min(best, error)
         if best <= 1e-6: break
-        sure, before = sure or before is not None and abs(apart - before) <= 0.1*abs(apart), apart
+        again = before is not None and abs(seen - before) <= 0.1*max(abs(seen), abs(before)) # not where it saturates
+        sure, before = sure or again, seen
     if best is None or best <= 1e-3: return best
     u = torch.where(smooth, case.upstream, 0) # two lengths have to say the same, and two parts of the way
     return best if sure and _adds_up(case, k, v, h, u, 0.1*best*size) else None
