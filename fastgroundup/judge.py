@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .compare import Diagnosis, rel_error, worst
-from .measure import Case, by_differences, changes, finite, off, rounding_losses, typical
+from .measure import Case, all_finite, by_differences, changes, finite, off, rounding_losses, typical
 from .names import name
 
 # %% ../nbs/04c_judge.ipynb #793dee71
@@ -156,6 +156,7 @@ def out_of_proportion(case:Case,
                      ) -> list: # keys of the gradients that do not grow with the upstream gradient
     for times in (-3, 4) if sum(u.numel() for u in us) == 1 else (-3,): # one number is to be larger as well
         found = {k: g if g is None else g/times for k,g in written([times*u for u in us]).items()}
+        if any(g is not None and not all_finite(g) and all_finite(base[k]) for k,g in found.items()) and case.eps > 1e-12: continue # overflow
         if wrong := others(case, found, base, most): return wrong
     return []
 
