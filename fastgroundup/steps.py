@@ -307,7 +307,7 @@ class _StepJudge:
         room = 16*eps*torch.maximum(self.bounds.theirs.get(k, g.abs()), g.abs()) + 4*(low - g).abs()
         if not off(after, g, room).any(): return None
         words = f'loses {lost:.0%} to rounding in {str(dtype)[6:]}, where autograd loses {theirs:.1%}'
-        if (after - g).abs().max() > 8*eps*self.step.upstream.abs().max(): # which shows beside the gradient that came in
+        if (after - g).abs().max() > 3*eps*self.step.upstream.abs().max(): # which shows beside the gradient that came in
             return Verdict('WRONG', Diagnosis('unstable', f'right in float64, but {words}'))
         self.remarks.append(f'{self.step.name}: {self.case.names[k]} {words}')
 
