@@ -6,191 +6,13 @@
 __all__ = ['Stats', 'Entry', 'Step', 'Ledger', 'trace', 'draw', 'film_strip', 'draw_histograms', 'Player', 'play']
 
 # %% ../nbs/06_trace.ipynb #2ce98325
-import math, re, textwrap, time, weakref
+import math, textwrap
 from html import escape
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from .gradcheck import _html_table, _text_table, _upstream
-from .tape import Module, _flat, _held, _thread, label, named_args, out_names, refuse_inputs, watching
-
-# %% ../nbs/06_trace.ipynb #020e6faf
-_signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
-              gt='>', ge='>=', lt='<', le='<=', eq='==', ne='!=')
-_strength = {s: i for i,signs in enumerate((('>','>=','<','<=','==','!='), '+-', '*/@', ('**',))) for s in signs}
-_methods = {'sum', 'mean', 'amax', 'to', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select'}
-
-class _Expr(NamedTuple):
-    "What a tensor is, in terms of what its step was given: a name, or an operation on expressions and numbers"
-    op:str
-    args:tuple=()
-    names:frozenset=frozenset() # the names in it
-    size:int=1
-
-def _name(s): return _Expr(s, names=frozenset([s]))
-
-def _inside(args): return [b for a in args for b in (a if type(a) is list else [a]) if isinstance(b, _Expr)]
-
-def _expr(op, *args, most=300):
-    "`op` of `args`; where that would have more than `most` parts, its long ones are left out"
-    def short(a): return [*map(short, a)] if type(a) is list else a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
-    if sum(a.size for a in _inside(args)) > most: args = [*map(short, args)]
-    inner = _inside(args)
-    return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
-
-def _brief(e, most=30):
-    "`e` with at most `most` parts, to be read"
-    if type(e) in (list, tuple): return [_brief(a, most) for a in e]
-    if not isinstance(e, _Expr) or e.size <= most: return e
-    return _expr(e.op, *(_brief(a, most) for a in e.args), most=most)._replace(names=e.names)
-
-def _turned(e):
-    "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
-    if e.op == '.T': return e.args[0]
-    if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
-    if e.op == '+' and e.args[0].op == '@' and getattr(e.args[1], 'op', '') == 'unsqueeze' and e.args[1].args[1] == 1:
-        return _expr('+', _turned(e.args[0]), e.args[1].args[0]) # what is added to each column is added to each row
-    return _expr('.T', e)
-
-def _applied(op, args, kwargs, given, result):
-    "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
-    op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
-    alike = given is not None and given.shape == result.shape and given.is_floating_point() == result.is_floating_point()
-    if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
-    if op == 'copy' and isinstance(args[1], _Expr): return args[1]
-    if op in ('t', 'transpose', 'permute') and matrix:
-        return args[0] if op == 'permute' and args[1] == [0, 1] else _turned(args[0])
-    if op == 'pow' and args[1] == 1: return args[0]
-    if op == 'to_copy': return _expr('to', args[0], _Expr(str(result.dtype).removeprefix('torch.')))
-    if op == 'threshold_backward': return _expr('*', args[0], _expr('>', *args[1:3]))
-    if op == 'reciprocal': return _expr('/', 1, args[0])
-    if op == 'addmm' and not kwargs: return _expr('+', _expr('@', *args[1:3]), args[0])
-    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])
-    if op in ('add', 'sub') and set(kwargs) == {'alpha'}:
-        return _expr(_signs[op], args[0], _expr('*', kwargs['alpha'], args[1]))
-    if op == 'addcmul':
-        v = kwargs.get('value', 1)
-        product = _expr('*', *args[1:]) if abs(v) == 1 else _expr('*', _expr('*', abs(v), args[1]), args[2])
-        return _expr('-' if v < 0 else '+', args[0], product)
-    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, whatever tensor they are made like
-        return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
-    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
-    if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
-    if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
-    if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
-    return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
-
-def _text(e, outer=-1):
-    "`e` as it would be written in Python, in brackets where it stands under a stronger sign"
-    if type(e) in (list, tuple): return _text(e[0]) if len(e) == 1 else f'({", ".join(map(_text, e))})'
-    if not isinstance(e, _Expr): return f'{e:.6g}' if isinstance(e, float) else str(e)
-    if not e.args: return e.op
-    if e.op == '.T': return f'{_text(e.args[0], 9)}.T'
-    if e.op == '[]': return f'{_text(e.args[0], 9)}[{e.args[1]}]'
-    if e.op in _methods:
-        args = e.args[1] if e.op in ('view', 'expand', 'permute') else e.args[1:] # a shape as it is written: view(2, 6)
-        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, args))})'
-    if e.op not in _strength: return f'{e.op}({", ".join(map(_text, e.args))})'
-    k = _strength[e.op]
-    left = _text(e.args[0], k if e.op == '**' or k == 0 else k-1)
-    s = f'{f"({left})" if left.startswith("-") else left} {e.op} {_text(e.args[1], k)}'
-    return f'({s})' if k <= outer else s
-
-# %% ../nbs/06_trace.ipynb #6b8932c3
-def _key(t):
-    "What tells a tensor's entries from all others: their storage, and where in it they are"
-    return t.untyped_storage()._cdata, t.storage_offset(), tuple(t.shape), t.stride()
-
-def _nbytes(t): return min(t.numel()*t.element_size(), t.untyped_storage().nbytes())
-
-class _Made(NamedTuple):
-    "A new result: a weak reference to its storage, how many bytes, its shape, and whether it is ten times its inputs"
-    storage:StorageWeakRef
-    nbytes:int
-    shape:tuple
-    wide:bool
-
-# %% ../nbs/06_trace.ipynb #fd8ec21d
-def _plain(e):
-    "`e` without the axes of length 1 that were put into it"
-    return _plain(e.args[0]) if e.op == 'unsqueeze' else e
-
-def _as_product(exprs, shapes, dims):
-    "The matrix product that a product of two broadcast tensors, summed over `dims`, is; '' where it is none"
-    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]): return ''
-    axes = [{i for i,k in enumerate(s) if k > 1} for s in shapes]
-    inner, outer = axes[0] & axes[1], sorted(axes[0] ^ axes[1])
-    if len(inner) != 1 or inner != {d % len(shapes[0]) for d in dims} or [len(a) for a in axes] != [2, 2]: return ''
-    (a, b), (k,) = sorted(zip(axes, map(_plain, exprs)), key=lambda p: outer[0] not in p[0]), inner
-    left  = a[1] if k > outer[0] else _turned(a[1])
-    right = b[1] if k < outer[1] else _turned(b[1])
-    return _text(_expr('@', left, right))
-
-# %% ../nbs/06_trace.ipynb #08c3d7a9
-class _Ops(TorchDispatchMode):
-    "Notes what each operation makes of the tensors `given`, `{name: tensor}`"
-    def __init__(self, given, most=0): # entries of constants, such as a mask that was drawn, to keep by their formulas
-        super().__init__()
-        self.read, self.made, self.products, self.instead, self.exprs, self.objects = set(), [], {}, {}, {}, {}
-        self.most, self.constants = most, {}
-        for k,t in reversed(given.items()): self.call(t, k)
-
-    def call(self, t, name):
-        "From now on `t`, the tensor object and its entries, is `name`"
-        storage = StorageWeakRef(t.untyped_storage()) # held, so that its address is not given to another
-        self.objects[id(t)], self.exprs[_key(t)] = (weakref.ref(t), _name(name), storage), _name(name)
-
-    def expr(self, a):
-        "What `a`, an argument of an operation, is"
-        if isinstance(a, (list, tuple)): return [self.expr(b) for b in a]
-        if not isinstance(a, Tensor): return a
-        ref, e, _ = self.objects.get(id(a), (lambda: None, None, None))
-        if ref() is not a or self.exprs.get(_key(a), e).op == '…': e = self.exprs.get(_key(a))
-        if e is None:
-            return _Expr(_text(a.item()) if a.numel() == 1 and a.device.type == 'cpu' else f'tensor{tuple(a.shape)}')
-        self.read |= e.names
-        return e
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        exprs, op = [self.expr(a) for a in args], func.overloadpacket.__name__
-        flat = [b for a in (*args, *kwargs.values()) for b in (a if isinstance(a, (list, tuple)) else [a])]
-        tensors = [a for a in flat if isinstance(a, Tensor)]
-        olds = {t.untyped_storage()._cdata for t in tensors}
-        result = func(*args, **kwargs)
-        kwargs = {k: v for k,v in kwargs.items() if not isinstance(v, Tensor)} # what is left is not an out= to write to
-        several = isinstance(result, (tuple, list))
-        for i,r in enumerate(result if several else [result]):
-            if not isinstance(r, Tensor): continue
-            e = _applied(op, exprs, kwargs, tensors[0] if tensors else None, r)
-            if several: e = _expr('[]', e if e.op == op.strip('_') else _expr(op, *exprs), i)
-            self.note(r, e, op, exprs, tensors, olds, func._schema.is_mutable)
-            if not e.names and e.args and 0 < r.numel() <= self.most: # of two that are drawn alike, neither
-                self.constants[_text(e)] = None if _text(e) in self.constants else r.detach().clone()
-        return result
-
-    def note(self, r, e, op, exprs, tensors, olds, in_place):
-        storage, size = StorageWeakRef(r.untyped_storage()), _nbytes(r)
-        if in_place or storage.cdata not in olds:
-            wide = len(tensors) > 1 and size > 10*sum(map(_nbytes, tensors))
-            self.made.append(_Made(storage, size, tuple(r.shape), wide))
-        if in_place: self.changed(r, storage.cdata, e)
-        self.exprs[_key(r)] = e
-        if op == 'mul' and len(tensors) == 2: self.products[_key(r)] = storage.cdata, exprs, [t.shape for t in tensors]
-        if op == 'sum' and len(exprs) > 1 and _key(tensors[0]) in self.products:
-            cdata, *product = self.products[_key(tensors[0])]
-            self.instead[cdata] = _as_product(*product, exprs[1])
-
-    def changed(self, r, cdata, e):
-        "What else is in the memory that was written through `r` has changed too, to something without a formula"
-        self.objects.pop(id(r), None)
-        for key,old in list(self.exprs.items()):
-            if key[0] != cdata: continue
-            whole = math.prod(key[2]) <= r.numel()
-            self.exprs[key] = _Expr('…', names=e.names if whole else e.names | old.names)
-            self.products.pop(key, None)
+from .tape import Module, refuse_inputs, watching
 
 # %% ../nbs/06_trace.ipynb #b63d5489
 class Stats(NamedTuple):
@@ -327,171 +149,6 @@ class Ledger:
         table = _html_table(self._table(), (0, *range(4, 11)))
         return (f'<div style="overflow-x:auto; white-space:nowrap; font-size:80%">{table}</div>' +
                 ''.join(f'<p>{escape(s)}</p>' for s in self._summary()))
-
-# %% ../nbs/06_trace.ipynb #eff22fe3
-def _kaiming(m, n_in, n_out):
-    "In words, the size of weights that keeps the size of what passes through `m`; '' where there is nothing to say"
-    for k,p in m.named_params().items():
-        if p.ndim != 2 or sorted(p.shape) != sorted((n_in, n_out)): continue
-        std, wanted = _stats(p).std, math.sqrt(2/n_in)
-        if not wanted/3 < std < 3*wanted:
-            return (f'. {k} has a standard deviation of {std:.3g}; √(2/{n_in}) = {wanted:.3g}, Kaiming initialisation, '
-                    'keeps the size')
-    return ''
-
-def _warn_entry(e, t, given):
-    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step that was `given` tensors"
-    if e.stats and not math.isfinite(e.stats.largest):
-        def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
-        nans, infs = count(t, torch.isnan), count(t, torch.isinf)
-        own = ', '.join(k for k,a in given.items() if a is not t and a.numel() > count(a, torch.isfinite))
-        yield 'not finite', (f'{e.name} has {nans} NaN and {infs} infinite entries of {t.numel()}' +
-                             f'; {own} had some before'*bool(own))
-    if e.name.endswith('.g') and e.stats and e.stats.largest == 0: yield 'zero', f'{e.name} is all zero'
-    if e.how == 'overwritten':
-        yield 'overwritten', (f'{e.name} is overwritten, and what another step had written there is lost; '
-                              'add_grad would add to it')
-
-def _warn_step(source, made, t, stats, first, m):
-    "`(kind, words)` for what a step made of `source`, an entry, `made`, that of `t`, in a pass that began with `first`"
-    before, after = stats.get(source.name), made.stats
-    if not before or not after or not t.numel() > 1 or math.prod(source.shape) < 2: return
-    if made.how == 'made' and source.shape == made.shape and after.zeros > max(0.9, before.zeros + 0.05):
-        dead = int((t == 0).all(0).sum()) if t.ndim > 1 else 0
-        yield 'dead', (f'{after.zeros:.1%} of {made.name} is 0' +
-                       f': {dead} of {t[0].numel()} units are 0 for every row'*bool(dead))
-    if after.rms and before.rms and not 0.1 <= (ratio := after.rms/before.rms) <= 10 and math.isfinite(ratio):
-        way, factor = ('grows', ratio) if ratio > 1 else ('shrinks', 1/ratio)
-        yield way, (f'{made.name} {way} {factor:.3g}-fold from {source.name}, from {before.rms:.3g} to {after.rms:.3g} '
-                    '(root mean square)' + _kaiming(m, source.shape[-1], made.shape[-1]))
-    start = stats.get(first)
-    if start and start.rms and after.rms and not 1e-3 <= after.rms/start.rms <= 1e3:
-        yield 'far', (f'{made.name} has come far from {first}, where this direction began: from {start.rms:.3g} '
-                      f'to {after.rms:.3g} (root mean square)')
-
-def _warn_temporary(ops, alive):
-    "`(kind, words)` for results that were ten times their inputs, and were let go of"
-    for made in ops.made:
-        if not made.wide or made.storage.cdata in alive: continue
-        instead = ops.instead.get(made.storage.cdata)
-        yield 'temporary', (f'a temporary of shape {made.shape}, {_size(made.nbytes)}, more than ten times its inputs' +
-                            f'; {instead} is its sum without it'*bool(instead))
-
-# %% ../nbs/06_trace.ipynb #eedfbaa4
-def _kept(t, most):
-    "A copy of `t`, or, where it has more than `most` entries, its shape and dtype alone"
-    return t.detach().to('cpu', copy=True) if 0 < t.numel() <= most else torch.empty(t.shape, dtype=t.dtype, device='meta')
-
-class _Running:
-    "A step while it runs: what it was given, under the names that its layer has for them"
-    def __init__(self, back, m, args, most=None): # entries of what is to be kept; None keeps nothing
-        self.back = back
-        self.inputs = {'out_' if k == 'out' else k: a for k,a in named_args(m, args[back:])} # out is what it returns
-        local = self.inputs | {f'self.{k}' if k in self.inputs else k: p for k,p in m.named_params().items()}
-        if back: local |= {'out': args[0]}
-        self.local = {k: t for k,t in local.items() if isinstance(t, Tensor)}
-        left = [*_held(m), *(_flat('out', vars(args[0])) if back else ())] # what forward left, and buffers
-        given = {k: t for k,t in left if isinstance(t, Tensor) and k != 'out.g'} | self.local
-        self.ops, self.before, self.most = _Ops(given, most or 0), {}, most
-        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients that were there
-        for k,t in reversed(self.local.items()):
-            if back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
-
-    def wrote(self):
-        "`(local name, tensor, how, expression)` of the gradients that are not as they were"
-        once = {id(t): (k, t) for k,t in reversed(self.local.items()) if t is not self.local.get('out')}
-        for k,t in reversed(once.values()):
-            g, (ref, version) = getattr(t, 'g', None), self.before.get(k, (lambda: None, 0))
-            if not isinstance(g, Tensor) or ref() is g and g._version == version: continue
-            e = self.ops.expr(g)
-            yield k, t, ('written' if k not in self.before else 'added to' if f'{k}.g' in e.names else 'overwritten'), e
-
-    def found(self, k, t):
-        "The gradient of `t`, which is called `k` here, is there already, and what follows is told from it"
-        others = [a for a in self.local.values() if a is not t]
-        if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
-        self.ops.call(t.g, f'{k}.g')
-        if self.most is not None: self.kept[f'{k}.g'] = _kept(t.g, self.most)
-        self.before[k] = weakref.ref(t.g), t.g._version
-
-class _Tracer:
-    "Watches one pass of `root`, and keeps its ledger"
-    most = None # entries of what a step is to keep
-    def __init__(self, root, inputs):
-        self.ledger, self.root, self.out_name = Ledger(type(root).__name__), root, out_names(root)
-        given = dict(named_args(root, inputs))
-        self.names = {id(p): f'self.{k}' if k in given else k for k,p in reversed(root.named_params().items())}
-        self.names |= {id(t): k for k,t in reversed(given.items()) if isinstance(t, Tensor)}
-        self.ends = {k for k,t in given.items() if isinstance(t, Tensor) and k not in root.constants}
-        self.outs, self.tape, self.inside = [], None, False # names of the outputs on the tape so far
-        self.gpu = any(t.is_cuda for t in given.values() if isinstance(t, Tensor))
-        self.stats, self.first, self.error = {}, {}, (None, '')
-
-    def clock(self):
-        if self.gpu: torch.cuda.synchronize()
-        return time.perf_counter()
-
-    def know_outputs(self, tape):
-        "What the layers made, by the names of their calls"
-        self.names |= {id(c.out): k for c,k in zip(tape, self.outs)}
-
-    def step(self, way, m, f, *args):
-        "Run `f`, which is `forward` or `bwd` of `m`, and write down what it did"
-        if m.bwd is None and self.tape is None: self.tape = _thread.here.tape
-        if m.bwd is None or self.inside: return f(*args)
-        self.know_outputs(self.tape or ())
-        back, rows = way == 'bwd', self.ledger.rows
-        out = self.names[id(args[0])] if back else self.out_name(m)
-        run, self.inside = _Running(back, m, args, self.most), True
-        start = self.clock()
-        try:
-            with run.ops: result = f(*args)
-        except Exception as e:
-            where = f'step {len(rows) + 1}, {"backward" if back else "forward"} of {label(self.root, m)}'
-            if self.error[0] is not e: self.error = e, f'{where}, raised {type(e).__name__}: {e}'
-            raise
-        finally: self.inside = False
-        ms = 1e3*(self.clock() - start)
-        if not back: self.outs.append(out)
-        if back or isinstance(result, Tensor): # else Module has something to say
-            with _disable_current_modes(): rows.append(self.row(len(rows) + 1, run, m, out, result, ms))
-        return result
-
-    def name(self, k, run, layer):
-        "What the ledger calls the tensor that the layer of `run` calls `k`"
-        return self.names.get(id(run.local[k]), f'{layer}.{k}'.lstrip('.'))
-
-    def entry(self, name, t, how, formula=''):
-        stats = _stats(t, how != 'read') if how != 'read' or name in self.ends else None
-        if stats: self.stats[name] = stats
-        return Entry(name, tuple(t.shape), how, stats, formula, tuple(t.flatten().tolist()) if t.numel() <= 4 else ())
-
-    def row(self, number, run, m, out, result, ms):
-        "The row of `run`, with what is worth a warning"
-        ops, local, layer = run.ops, run.local, out.rsplit('out', 1)[0].rstrip('.')
-        def name(k): return self.name(k, run, layer)
-        if run.back:
-            wrote = list(run.wrote())
-            read = ops.read.union(*(e.names for *_,e in wrote)) - {f'{k}.g' for k,_,how,_ in wrote if how == 'added to'}
-            reads  = [(self.entry(f'{name(k)}.g', t.g, 'read'), t.g) for k,t in local.items() if f'{k}.g' in read]
-            writes = [(self.entry(f'{name(k)}.g', t.g, how, _text(_brief(e))), t.g) for k,t,how,e in wrote]
-        else:
-            reads  = [(self.entry(name(k), t, 'read'), t) for k,t in local.items() if k in run.inputs]
-            writes = [(self.entry(out, result, 'made', _text(_brief(ops.expr(result)))), result)]
-        alive = {made.storage.cdata: made.nbytes for made in ops.made if not made.storage.expired()}
-        gone  = [(made.nbytes, made.shape) for made in ops.made if made.storage.cdata not in alive]
-        passed_on = [out] if not run.back else [f'{name(k)}.g' for k in run.inputs if k in local]
-        made = next((w for w in writes if w[0].name in passed_on), None)
-        given = {name(k): t for k,t in local.items()}
-        warnings = [w for e,t in (*reads, *writes) for w in _warn_entry(e, t, given)]
-        warnings += _warn_temporary(ops, alive)
-        direction = 'backward' if run.back else 'forward'
-        if made and reads:
-            first = self.first.setdefault(direction, reads[0][0].name if not run.back else made[0].name)
-            warnings += _warn_step(reads[0][0], *made, self.stats, first, m)
-        reads, writes = (tuple(e for e,_ in entries) for entries in (reads, writes))
-        memory = sum(alive.values()), *max(gone, default=(0, ()))
-        return Step(number, direction, layer, out, type(m).__name__, reads, writes, ms, *memory, tuple(warnings))
 
 # %% ../nbs/06_trace.ipynb #0902a9a1
 def _traced(tracer, layer, inputs):
@@ -688,238 +345,10 @@ def draw_histograms(models, # a Model or another composite, or {name: Model} to 
     return fig
 
 # %% ../nbs/06d_play.ipynb #223f4077
-import ast, json, operator
+import json
 from importlib.resources import files
 from pathlib import Path
-from .compare import rel_error, rtols
 from .tape import asked_args
-
-# %% ../nbs/06d_play.ipynb #60a9fc7f
-#| code-fold: true
-class _Write(NamedTuple):
-    "A tensor that a step wrote, and what was there when it did"
-    step:Step
-    name:str # what the ledger calls it: layers.0.w.g
-    local:str # what the layer calls it: w.g
-    how:str # 'made', 'written', 'added to', 'overwritten'
-    expr:_Expr
-    value:Tensor
-    known:dict # {local name, or formula of a constant: tensor}
-    names:dict # {local name: the ledger's}
-
-class _Recorder(_Tracer):
-    "A tracer that keeps what each write was made of, of tensors of at most `most` entries"
-    def __init__(self, root, inputs, most):
-        super().__init__(root, inputs)
-        self.most, self.writes = most, []
-
-    def row(self, number, run, m, out, result, ms):
-        step = super().row(number, run, m, out, result, ms)
-        wrote = list(run.wrote()) if run.back else [('', result, 'made', run.ops.expr(result))]
-        names = {k: self.name(k, run, step.layer) for k in run.local}
-        names |= {f'{k}.g': f'{name}.g' for k,name in names.items()}
-        known = run.kept | {k: t for k,t in run.ops.constants.items() if t is not None}
-        for (k, t, how, e), entry in zip(wrote, step.writes):
-            value = _kept(t.g if run.back else t, self.most)
-            self.writes.append(_Write(step, entry.name, f'{k}.g' if run.back else 'out', how, e, value, known, names))
-        return step
-
-def _recorded(layer, inputs, most):
-    "The recorder of one pass of `layer`; `ValueError` where the pass does not come to its end"
-    recorder = _Recorder(layer, inputs, most)
-    if error := _traced(recorder, layer, inputs).error:
-        raise ValueError(f'nothing to play, as the pass did not end: {error}')
-    return recorder
-
-# %% ../nbs/06d_play.ipynb #08a4fdad
-#| code-fold: true
-_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul, '**': operator.pow,
-         '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le, '==': operator.eq, '!=': operator.ne}
-
-class _NoValue(Exception): "What an expression is cannot be told"
-
-def _called(op): return [p for k in (f'_{op}', op) if (p := getattr(torch.ops.aten, k, None))]
-
-def _tagged(op, tag): return any(tag in getattr(p, k).tags for p in _called(op) for k in p.overloads()[:1])
-
-def _value(e, known): # {name or formula: tensor}
-    "What the expression `e` is, with `known` tensors; `_NoValue` where that cannot be told"
-    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [_value(a, known) for a in e]
-    if not isinstance(e, _Expr): return e
-    if (text := _text(e)) in known: return known[text]
-    try:
-        if not e.args: return ast.literal_eval(e.op)
-        if e.op == 'to': return _value(e.args[0], known).to(getattr(torch, e.args[1].op))
-        if e.op == '[]': return _value(e.args[0], known)[e.args[1]]
-        if e.op == 'view': return _value(e.args[0], known).reshape(e.args[1])
-        if e.op == '.T': return _value(e.args[0], known).mT
-        named = [re.fullmatch(r'(\w+)=(.*)', getattr(a, 'op', '')) for a in e.args]
-        args = [_value(a, known) for a,n in zip(e.args, named) if not n]
-        kwargs = {n[1]: ast.literal_eval(n[2]) for n in named if n}
-        if e.op in _does: return _does[e.op](*args)
-    except (SyntaxError, ValueError, TypeError, RuntimeError) as error: raise _NoValue(text) from error
-    if _tagged(e.op, torch.Tag.nondeterministic_seeded): raise _NoValue(text)
-    for p in _called(e.op):
-        try: return p(*args, **kwargs)
-        except (TypeError, RuntimeError, IndexError, NotImplementedError): pass
-    raise _NoValue(text)
-
-def _alike(a, b):
-    "Whether two tensors are as equal as their dtype allows"
-    if not isinstance(a, Tensor) or a.shape != b.shape or a.is_meta or b.is_meta: return False
-    return torch.equal(a, b) or b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
-
-# %% ../nbs/06d_play.ipynb #7e24aa2a
-#| code-fold: true
-_rounds = 4000 # evaluations, to find what made what
-_gen = torch.Generator() # of numbers to try a formula on, so that the caller's random state is left alone
-
-def _terms(f, operands, value): # f(tensors) -> the result
-    """For each entry of `value` the terms `[operand, entry, …]` that add up to it, and the factor they all have
-
-    None where it is no sum of products of one or two entries."""
-    zeros = [torch.zeros(t.shape, dtype=torch.float64 if t.is_floating_point() else t.dtype) for t in operands]
-    floats = [o for o,t in enumerate(operands) if t.is_floating_point()]
-    def at(*ones):
-        given = [z.clone() if o in floats else t for o,(z,t) in enumerate(zip(zeros, operands))]
-        for o,i in ones: given[o].view(-1)[i] = 1
-        return f(given).flatten().double()
-    pairs = [(o, p) for o in floats for p in floats if o < p]
-    if sum(operands[o].numel()*operands[p].numel() for o,p in pairs) > _rounds or at().any(): return None
-    found, factors = [[] for _ in range(value.numel())], []
-    def note(v, *ones):
-        for j in v.nonzero().flatten().tolist():
-            found[j].append([k for one in ones for k in one])
-            factors.append(v[j].item())
-    one = {(o, i): at((o, i)) for o in floats for i in range(operands[o].numel())}
-    for o,p in pairs:
-        for i in range(operands[o].numel()):
-            for k in range(operands[p].numel()): note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))
-    for ones,v in one.items(): note(v, ones)
-    if factors and max(factors) - min(factors) > 1e-12*abs(factors[0]): return None
-    factor = factors[0] if factors else 1.
-    def sums(ts):
-        flat = [t.double().flatten().tolist() for t in ts]
-        added = [factor*sum(math.prod(flat[o][i] for o,i in zip(t[::2], t[1::2])) for t in terms) for terms in found]
-        return torch.tensor(added, dtype=torch.float64).view(value.shape)
-    def drawn(t, seed): return torch.rand(t.shape, dtype=torch.float64, generator=_gen.manual_seed(seed)) + 0.5
-    others = [drawn(t, o) if o in floats else t for o,t in enumerate(operands)] # right by more than luck
-    right = _alike(sums(operands).to(value.dtype), value) and _alike(sums(others), f(others).double())
-    return (found, factor) if right else None
-
-def _depends(f, operands, value):
-    "For each entry of `value` one term of all entries of `operands` that it changes with, by a little, or up and down by much"
-    operands = [t.double() if t.is_floating_point() else t for t in operands]
-    found, value = [[] for _ in range(value.numel())], f(operands)
-    for o,t in enumerate(operands):
-        if not t.is_floating_point(): continue
-        low, high = t.aminmax()
-        for i in range(t.numel()):
-            changed, old = torch.zeros(value.numel(), dtype=torch.bool), t.flatten()[i]
-            for v in (old + 0.7183*(1 + old.abs()), high + 1, low - 1):
-                other = t.clone(memory_format=torch.contiguous_format)
-                other.view(-1)[i] = v
-                changed |= (f([other if p == o else q for p,q in enumerate(operands)]) != value).flatten()
-            for j in changed.nonzero().flatten().tolist(): found[j] += [o, i]
-    return [[t] if t else [] for t in found]
-
-# %% ../nbs/06d_play.ipynb #e6258c35
-#| code-fold: true
-_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split', 'unbind'}
-
-def _atom(e):
-    "Whether `e` is an operand as it stands: a name, a constant, or one of them turned"
-    return isinstance(e, _Expr) and (not e.args or not e.names or e.op in _turns and _atom(e.args[0]))
-
-def _by_entry(op): return op in _strength and op != '@' or op == 'to' or _tagged(op, torch.Tag.pointwise)
-
-def _atoms(e):
-    "The operands in `e`, in order"
-    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [o for a in e for o in _atoms(a)]
-    return [e] if _atom(e) else [o for a in e.args for o in _atoms(a)] if isinstance(e, _Expr) else []
-
-def _swapped(e, marks): # {formula: mark}
-    "`e` with a mark for each operand"
-    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [_swapped(a, marks) for a in e]
-    if not isinstance(e, _Expr): return e
-    return _Expr(marks[_text(e)]) if _text(e) in marks else e._replace(args=tuple(_swapped(a, marks) for a in e.args))
-
-class _Stage(NamedTuple):
-    "One formula, the numbers in it, and what made what"
-    name:str
-    expr:_Expr
-    value:Tensor
-    operands:dict # {formula: tensor}
-    relation:dict # see player.js
-
-    @property
-    def pieces(self):
-        "The formula in pieces, text and the numbers of operands in turn"
-        marks = {k: f'\0{i}\0' for i,k in enumerate(self.operands)}
-        return [int(p) if i % 2 else p for i,p in enumerate(re.split('\0(\\d+)\0', _text(_swapped(self.expr, marks))))]
-
-def _stage(name, e, value, known, most):
-    "The stage of `value`, which is `e` of `known` tensors"
-    operands = {}
-    for o in _atoms(e):
-        try: t = _value(o, known)
-        except _NoValue: continue
-        if isinstance(t, Tensor): operands.setdefault(_text(o), t if t.numel() <= most else _kept(t, most))
-    stage, ts = _Stage(name, e, value, operands, {}), list(operands.values())
-    if not ts or any(t.is_meta or t.numel() > most for t in (value, *ts)): return stage
-    def f(ts, e=e): return _value(e, known | dict(zip(operands, ts)))
-    try:
-        if not _alike(f(ts), value): return stage
-        if all(map(_by_entry, _ops_in(e))):
-            places = [torch.arange(t.numel()).view(t.shape).expand(value.shape).flatten() for t in ts]
-            if _alike(f([t.flatten()[at] for t,at in zip(ts, places)]).flatten(), value.flatten()):
-                own = [None if t.shape == value.shape else at.tolist() for t,at in zip(ts, places)]
-                return stage._replace(relation=dict(e=stage.pieces, i=own))
-        total = e._replace(op='sum') if e.op == 'amax' else e
-        found = _terms(lambda ts: f(ts, total), ts, f(ts, total))
-        if not found: return stage._replace(relation=dict(t=_depends(f, ts, value)))
-    except (_NoValue, RuntimeError): return stage
-    terms, factor = found
-    n = round(1/factor) if abs(factor) > 1e-6 else 1
-    if total is not e: around = dict(pre='the largest of ', post='', sep=', ')
-    elif factor == 1: around = dict(pre='', post='', sep=' + ')
-    elif n > 1 and math.isclose(n*factor, 1, rel_tol=1e-6): around = dict(pre='(', post=f') / {n}', sep=' + ')
-    else: around = dict(pre=f'{factor:.6g} × ('.replace('-', '−'), post=')', sep=' + ')
-    return stage._replace(relation=dict(t=terms, **around))
-
-def _ops_in(e):
-    "The operations of `e`, down to its operands"
-    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return {o for a in e for o in _ops_in(a)}
-    return set() if _atom(e) or not isinstance(e, _Expr) else {e.op}.union(*map(_ops_in, e.args))
-
-def _stages(name, e, value, known, most):
-    "The stages of a formula: those of the sums and products in it, then its own"
-    found, names, known = [], {}, dict(known)
-    def named(e):
-        if _atom(e) or not isinstance(e, _Expr) or not e.names: return e
-        if (text := _text(e)) not in names:
-            size = _value(e, {k: _kept(t, 0) for k,t in known.items()}) # of what is large, the shape
-            v, names[text] = size if size.numel() > most else _value(e, known), chr(0x2460 + len(names))
-            found.append(_stage(names[text], e, v, known, most))
-            known[names[text]] = v
-        return _name(names[text])
-    def apart(e, whole=False):
-        if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [apart(a) for a in e]
-        if not isinstance(e, _Expr) or _atom(e): return e
-        product = [isinstance(a, _Expr) and a.op == '@' for a in e.args]
-        if whole and e.op == '+' and sum(product) == 1 and all(_atom(a) or p for a,p in zip(e.args, product)): # x @ w + b
-            return e._replace(args=tuple(apart(a, whole=True) for a in e.args))
-        if e.op == '[]': # of what an operation with several results gave
-            e = e._replace(args=(apart(e.args[0], whole=True), e.args[1]))
-            return e if whole else named(e)
-        e = e._replace(args=tuple(map(apart, e.args)))
-        if _by_entry(e.op): return e
-        e = e._replace(args=tuple([*map(named, a)] if isinstance(a, list) else named(a) for a in e.args))
-        return e if whole else named(e)
-    try: last = apart(e, whole=True)
-    except _NoValue: found, last = [], e
-    found.append(_stage(name, last, value, known, most))
-    return found if found[-1].relation else [_stage(name, e, value, known, most)] # in one where nothing more is to be told
 
 # %% ../nbs/06d_play.ipynb #17fad201
 #| code-fold: true
@@ -1193,3 +622,592 @@ def play(layer:Module, # a layer, a composite or a Model
 _legend = ('<p class="key" aria-hidden="true"><span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
         '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>'
         'numbers: three digits</p>')
+
+# %% ../nbs/06e_formulas.ipynb #ddbd0219
+import math, re, weakref
+from typing import NamedTuple
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# %% ../nbs/06e_formulas.ipynb #020e6faf
+_signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
+              gt='>', ge='>=', lt='<', le='<=', eq='==', ne='!=')
+_strength = {s: i for i,signs in enumerate((('>','>=','<','<=','==','!='), '+-', '*/@', ('**',))) for s in signs}
+_methods = {'sum', 'mean', 'amax', 'to', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select'}
+
+class _Expr(NamedTuple):
+    "What a tensor is, in terms of what its step was given: a name, or an operation on expressions and numbers"
+    op:str
+    args:tuple=()
+    names:frozenset=frozenset() # the names in it
+    size:int=1
+
+def _name(s): return _Expr(s, names=frozenset([s]))
+
+def _inside(args): return [b for a in args for b in (a if type(a) is list else [a]) if isinstance(b, _Expr)]
+
+def _expr(op, *args, most=300):
+    "`op` of `args`; where that would have more than `most` parts, its long ones are left out"
+    def short(a): return [*map(short, a)] if type(a) is list else a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
+    if sum(a.size for a in _inside(args)) > most: args = [*map(short, args)]
+    inner = _inside(args)
+    return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
+
+def _brief(e, most=30):
+    "`e` with at most `most` parts, to be read"
+    if type(e) in (list, tuple): return [_brief(a, most) for a in e]
+    if not isinstance(e, _Expr) or e.size <= most: return e
+    return _expr(e.op, *(_brief(a, most) for a in e.args), most=most)._replace(names=e.names)
+
+def _turned(e):
+    "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
+    if e.op == '.T': return e.args[0]
+    if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
+    if e.op == '+' and e.args[0].op == '@' and getattr(e.args[1], 'op', '') == 'unsqueeze' and e.args[1].args[1] == 1:
+        return _expr('+', _turned(e.args[0]), e.args[1].args[0]) # what is added to each column is added to each row
+    return _expr('.T', e)
+
+def _applied(op, args, kwargs, given, result):
+    "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
+    op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
+    alike = given is not None and given.shape == result.shape and given.is_floating_point() == result.is_floating_point()
+    if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
+    if op == 'copy' and isinstance(args[1], _Expr): return args[1]
+    if op in ('t', 'transpose', 'permute') and matrix:
+        return args[0] if op == 'permute' and args[1] == [0, 1] else _turned(args[0])
+    if op == 'pow' and args[1] == 1: return args[0]
+    if op == 'to_copy': return _expr('to', args[0], _Expr(str(result.dtype).removeprefix('torch.')))
+    if op == 'threshold_backward': return _expr('*', args[0], _expr('>', *args[1:3]))
+    if op == 'reciprocal': return _expr('/', 1, args[0])
+    if op == 'addmm' and not kwargs: return _expr('+', _expr('@', *args[1:3]), args[0])
+    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])
+    if op in ('add', 'sub') and set(kwargs) == {'alpha'}:
+        return _expr(_signs[op], args[0], _expr('*', kwargs['alpha'], args[1]))
+    if op == 'addcmul':
+        v = kwargs.get('value', 1)
+        product = _expr('*', *args[1:]) if abs(v) == 1 else _expr('*', _expr('*', abs(v), args[1]), args[2])
+        return _expr('-' if v < 0 else '+', args[0], product)
+    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, whatever tensor they are made like
+        return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
+    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
+    if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
+    if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
+    if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
+    return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
+
+def _text(e, outer=-1):
+    "`e` as it would be written in Python, in brackets where it stands under a stronger sign"
+    if type(e) in (list, tuple): return _text(e[0]) if len(e) == 1 else f'({", ".join(map(_text, e))})'
+    if not isinstance(e, _Expr): return f'{e:.6g}' if isinstance(e, float) else str(e)
+    if not e.args: return e.op
+    if e.op == '.T': return f'{_text(e.args[0], 9)}.T'
+    if e.op == '[]': return f'{_text(e.args[0], 9)}[{e.args[1]}]'
+    if e.op in _methods:
+        args = e.args[1] if e.op in ('view', 'expand', 'permute') else e.args[1:] # a shape as it is written: view(2, 6)
+        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, args))})'
+    if e.op not in _strength: return f'{e.op}({", ".join(map(_text, e.args))})'
+    k = _strength[e.op]
+    left = _text(e.args[0], k if e.op == '**' or k == 0 else k-1)
+    s = f'{f"({left})" if left.startswith("-") else left} {e.op} {_text(e.args[1], k)}'
+    return f'({s})' if k <= outer else s
+
+# %% ../nbs/06e_formulas.ipynb #6b8932c3
+def _key(t):
+    "What tells a tensor's entries from all others: their storage, and where in it they are"
+    return t.untyped_storage()._cdata, t.storage_offset(), tuple(t.shape), t.stride()
+
+def _nbytes(t): return min(t.numel()*t.element_size(), t.untyped_storage().nbytes())
+
+class _Made(NamedTuple):
+    "A new result: a weak reference to its storage, how many bytes, its shape, and whether it is ten times its inputs"
+    storage:StorageWeakRef
+    nbytes:int
+    shape:tuple
+    wide:bool
+
+# %% ../nbs/06e_formulas.ipynb #fd8ec21d
+def _plain(e):
+    "`e` without the axes of length 1 that were put into it"
+    return _plain(e.args[0]) if e.op == 'unsqueeze' else e
+
+def _as_product(exprs, shapes, dims):
+    "The matrix product that a product of two broadcast tensors, summed over `dims`, is; '' where it is none"
+    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]): return ''
+    axes = [{i for i,k in enumerate(s) if k > 1} for s in shapes]
+    inner, outer = axes[0] & axes[1], sorted(axes[0] ^ axes[1])
+    if len(inner) != 1 or inner != {d % len(shapes[0]) for d in dims} or [len(a) for a in axes] != [2, 2]: return ''
+    (a, b), (k,) = sorted(zip(axes, map(_plain, exprs)), key=lambda p: outer[0] not in p[0]), inner
+    left  = a[1] if k > outer[0] else _turned(a[1])
+    right = b[1] if k < outer[1] else _turned(b[1])
+    return _text(_expr('@', left, right))
+
+# %% ../nbs/06e_formulas.ipynb #08c3d7a9
+class _Ops(TorchDispatchMode):
+    "Notes what each operation makes of the tensors `given`, `{name: tensor}`"
+    def __init__(self, given, most=0): # entries of constants, such as a mask that was drawn, to keep by their formulas
+        super().__init__()
+        self.read, self.made, self.products, self.instead, self.exprs, self.objects = set(), [], {}, {}, {}, {}
+        self.most, self.constants = most, {}
+        for k,t in reversed(given.items()): self.call(t, k)
+
+    def call(self, t, name):
+        "From now on `t`, the tensor object and its entries, is `name`"
+        storage = StorageWeakRef(t.untyped_storage()) # held, so that its address is not given to another
+        self.objects[id(t)], self.exprs[_key(t)] = (weakref.ref(t), _name(name), storage), _name(name)
+
+    def expr(self, a):
+        "What `a`, an argument of an operation, is"
+        if isinstance(a, (list, tuple)): return [self.expr(b) for b in a]
+        if not isinstance(a, Tensor): return a
+        ref, e, _ = self.objects.get(id(a), (lambda: None, None, None))
+        if ref() is not a or self.exprs.get(_key(a), e).op == '…': e = self.exprs.get(_key(a))
+        if e is None:
+            return _Expr(_text(a.item()) if a.numel() == 1 and a.device.type == 'cpu' else f'tensor{tuple(a.shape)}')
+        self.read |= e.names
+        return e
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        exprs, op = [self.expr(a) for a in args], func.overloadpacket.__name__
+        flat = [b for a in (*args, *kwargs.values()) for b in (a if isinstance(a, (list, tuple)) else [a])]
+        tensors = [a for a in flat if isinstance(a, Tensor)]
+        olds = {t.untyped_storage()._cdata for t in tensors}
+        result = func(*args, **kwargs)
+        kwargs = {k: v for k,v in kwargs.items() if not isinstance(v, Tensor)} # what is left is not an out= to write to
+        several = isinstance(result, (tuple, list))
+        for i,r in enumerate(result if several else [result]):
+            if not isinstance(r, Tensor): continue
+            e = _applied(op, exprs, kwargs, tensors[0] if tensors else None, r)
+            if several: e = _expr('[]', e if e.op == op.strip('_') else _expr(op, *exprs), i)
+            self.note(r, e, op, exprs, tensors, olds, func._schema.is_mutable)
+            if not e.names and e.args and 0 < r.numel() <= self.most: # of two that are drawn alike, neither
+                self.constants[_text(e)] = None if _text(e) in self.constants else r.detach().clone()
+        return result
+
+    def note(self, r, e, op, exprs, tensors, olds, in_place):
+        storage, size = StorageWeakRef(r.untyped_storage()), _nbytes(r)
+        if in_place or storage.cdata not in olds:
+            wide = len(tensors) > 1 and size > 10*sum(map(_nbytes, tensors))
+            self.made.append(_Made(storage, size, tuple(r.shape), wide))
+        if in_place: self.changed(r, storage.cdata, e)
+        self.exprs[_key(r)] = e
+        if op == 'mul' and len(tensors) == 2: self.products[_key(r)] = storage.cdata, exprs, [t.shape for t in tensors]
+        if op == 'sum' and len(exprs) > 1 and _key(tensors[0]) in self.products:
+            cdata, *product = self.products[_key(tensors[0])]
+            self.instead[cdata] = _as_product(*product, exprs[1])
+
+    def changed(self, r, cdata, e):
+        "What else is in the memory that was written through `r` has changed too, to something without a formula"
+        self.objects.pop(id(r), None)
+        for key,old in list(self.exprs.items()):
+            if key[0] != cdata: continue
+            whole = math.prod(key[2]) <= r.numel()
+            self.exprs[key] = _Expr('…', names=e.names if whole else e.names | old.names)
+            self.products.pop(key, None)
+
+# %% ../nbs/06f_steps.ipynb #ab6cdf10
+import math, time, weakref
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
+from .tape import _flat, _held, _thread, label, named_args, out_names
+
+# %% ../nbs/06f_steps.ipynb #eedfbaa4
+def _kept(t, most):
+    "A copy of `t`, or, where it has more than `most` entries, its shape and dtype alone"
+    return t.detach().to('cpu', copy=True) if 0 < t.numel() <= most else torch.empty(t.shape, dtype=t.dtype, device='meta')
+
+class _Running:
+    "A step while it runs: what it was given, under the names that its layer has for them"
+    def __init__(self, back, m, args, most=None): # entries of what is to be kept; None keeps nothing
+        self.back = back
+        self.inputs = {'out_' if k == 'out' else k: a for k,a in named_args(m, args[back:])} # out is what it returns
+        local = self.inputs | {f'self.{k}' if k in self.inputs else k: p for k,p in m.named_params().items()}
+        if back: local |= {'out': args[0]}
+        self.local = {k: t for k,t in local.items() if isinstance(t, Tensor)}
+        left = [*_held(m), *(_flat('out', vars(args[0])) if back else ())] # what forward left, and buffers
+        given = {k: t for k,t in left if isinstance(t, Tensor) and k != 'out.g'} | self.local
+        self.ops, self.before, self.most = _Ops(given, most or 0), {}, most
+        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients that were there
+        for k,t in reversed(self.local.items()):
+            if back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
+
+    def wrote(self):
+        "`(local name, tensor, how, expression)` of the gradients that are not as they were"
+        once = {id(t): (k, t) for k,t in reversed(self.local.items()) if t is not self.local.get('out')}
+        for k,t in reversed(once.values()):
+            g, (ref, version) = getattr(t, 'g', None), self.before.get(k, (lambda: None, 0))
+            if not isinstance(g, Tensor) or ref() is g and g._version == version: continue
+            e = self.ops.expr(g)
+            yield k, t, ('written' if k not in self.before else 'added to' if f'{k}.g' in e.names else 'overwritten'), e
+
+    def found(self, k, t):
+        "The gradient of `t`, which is called `k` here, is there already, and what follows is told from it"
+        others = [a for a in self.local.values() if a is not t]
+        if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
+        self.ops.call(t.g, f'{k}.g')
+        if self.most is not None: self.kept[f'{k}.g'] = _kept(t.g, self.most)
+        self.before[k] = weakref.ref(t.g), t.g._version
+
+class _Tracer:
+    "Watches one pass of `root`, and keeps its ledger"
+    most = None # entries of what a step is to keep
+    def __init__(self, root, inputs):
+        self.ledger, self.root, self.out_name = Ledger(type(root).__name__), root, out_names(root)
+        given = dict(named_args(root, inputs))
+        self.names = {id(p): f'self.{k}' if k in given else k for k,p in reversed(root.named_params().items())}
+        self.names |= {id(t): k for k,t in reversed(given.items()) if isinstance(t, Tensor)}
+        self.ends = {k for k,t in given.items() if isinstance(t, Tensor) and k not in root.constants}
+        self.outs, self.tape, self.inside = [], None, False # names of the outputs on the tape so far
+        self.gpu = any(t.is_cuda for t in given.values() if isinstance(t, Tensor))
+        self.stats, self.first, self.error = {}, {}, (None, '')
+
+    def clock(self):
+        if self.gpu: torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def know_outputs(self, tape):
+        "What the layers made, by the names of their calls"
+        self.names |= {id(c.out): k for c,k in zip(tape, self.outs)}
+
+    def step(self, way, m, f, *args):
+        "Run `f`, which is `forward` or `bwd` of `m`, and write down what it did"
+        if m.bwd is None and self.tape is None: self.tape = _thread.here.tape
+        if m.bwd is None or self.inside: return f(*args)
+        self.know_outputs(self.tape or ())
+        back, rows = way == 'bwd', self.ledger.rows
+        out = self.names[id(args[0])] if back else self.out_name(m)
+        run, self.inside = _Running(back, m, args, self.most), True
+        start = self.clock()
+        try:
+            with run.ops: result = f(*args)
+        except Exception as e:
+            where = f'step {len(rows) + 1}, {"backward" if back else "forward"} of {label(self.root, m)}'
+            if self.error[0] is not e: self.error = e, f'{where}, raised {type(e).__name__}: {e}'
+            raise
+        finally: self.inside = False
+        ms = 1e3*(self.clock() - start)
+        if not back: self.outs.append(out)
+        if back or isinstance(result, Tensor): # else Module has something to say
+            with _disable_current_modes(): rows.append(self.row(len(rows) + 1, run, m, out, result, ms))
+        return result
+
+    def name(self, k, run, layer):
+        "What the ledger calls the tensor that the layer of `run` calls `k`"
+        return self.names.get(id(run.local[k]), f'{layer}.{k}'.lstrip('.'))
+
+    def entry(self, name, t, how, formula=''):
+        stats = _stats(t, how != 'read') if how != 'read' or name in self.ends else None
+        if stats: self.stats[name] = stats
+        return Entry(name, tuple(t.shape), how, stats, formula, tuple(t.flatten().tolist()) if t.numel() <= 4 else ())
+
+    def row(self, number, run, m, out, result, ms):
+        "The row of `run`, with what is worth a warning"
+        ops, local, layer = run.ops, run.local, out.rsplit('out', 1)[0].rstrip('.')
+        def name(k): return self.name(k, run, layer)
+        if run.back:
+            wrote = list(run.wrote())
+            read = ops.read.union(*(e.names for *_,e in wrote)) - {f'{k}.g' for k,_,how,_ in wrote if how == 'added to'}
+            reads  = [(self.entry(f'{name(k)}.g', t.g, 'read'), t.g) for k,t in local.items() if f'{k}.g' in read]
+            writes = [(self.entry(f'{name(k)}.g', t.g, how, _text(_brief(e))), t.g) for k,t,how,e in wrote]
+        else:
+            reads  = [(self.entry(name(k), t, 'read'), t) for k,t in local.items() if k in run.inputs]
+            writes = [(self.entry(out, result, 'made', _text(_brief(ops.expr(result)))), result)]
+        alive = {made.storage.cdata: made.nbytes for made in ops.made if not made.storage.expired()}
+        gone  = [(made.nbytes, made.shape) for made in ops.made if made.storage.cdata not in alive]
+        passed_on = [out] if not run.back else [f'{name(k)}.g' for k in run.inputs if k in local]
+        made = next((w for w in writes if w[0].name in passed_on), None)
+        given = {name(k): t for k,t in local.items()}
+        warnings = [w for e,t in (*reads, *writes) for w in _warn_entry(e, t, given)]
+        warnings += _warn_temporary(ops, alive)
+        direction = 'backward' if run.back else 'forward'
+        if made and reads:
+            first = self.first.setdefault(direction, reads[0][0].name if not run.back else made[0].name)
+            warnings += _warn_step(reads[0][0], *made, self.stats, first, m)
+        reads, writes = (tuple(e for e,_ in entries) for entries in (reads, writes))
+        memory = sum(alive.values()), *max(gone, default=(0, ()))
+        return Step(number, direction, layer, out, type(m).__name__, reads, writes, ms, *memory, tuple(warnings))
+
+# %% ../nbs/06f_steps.ipynb #eff22fe3
+def _kaiming(m, n_in, n_out):
+    "In words, the size of weights that keeps the size of what passes through `m`; '' where there is nothing to say"
+    for k,p in m.named_params().items():
+        if p.ndim != 2 or sorted(p.shape) != sorted((n_in, n_out)): continue
+        std, wanted = _stats(p).std, math.sqrt(2/n_in)
+        if not wanted/3 < std < 3*wanted:
+            return (f'. {k} has a standard deviation of {std:.3g}; √(2/{n_in}) = {wanted:.3g}, Kaiming initialisation, '
+                    'keeps the size')
+    return ''
+
+def _warn_entry(e, t, given):
+    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step that was `given` tensors"
+    if e.stats and not math.isfinite(e.stats.largest):
+        def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
+        nans, infs = count(t, torch.isnan), count(t, torch.isinf)
+        own = ', '.join(k for k,a in given.items() if a is not t and a.numel() > count(a, torch.isfinite))
+        yield 'not finite', (f'{e.name} has {nans} NaN and {infs} infinite entries of {t.numel()}' +
+                             f'; {own} had some before'*bool(own))
+    if e.name.endswith('.g') and e.stats and e.stats.largest == 0: yield 'zero', f'{e.name} is all zero'
+    if e.how == 'overwritten':
+        yield 'overwritten', (f'{e.name} is overwritten, and what another step had written there is lost; '
+                              'add_grad would add to it')
+
+def _warn_step(source, made, t, stats, first, m):
+    "`(kind, words)` for what a step made of `source`, an entry, `made`, that of `t`, in a pass that began with `first`"
+    before, after = stats.get(source.name), made.stats
+    if not before or not after or not t.numel() > 1 or math.prod(source.shape) < 2: return
+    if made.how == 'made' and source.shape == made.shape and after.zeros > max(0.9, before.zeros + 0.05):
+        dead = int((t == 0).all(0).sum()) if t.ndim > 1 else 0
+        yield 'dead', (f'{after.zeros:.1%} of {made.name} is 0' +
+                       f': {dead} of {t[0].numel()} units are 0 for every row'*bool(dead))
+    if after.rms and before.rms and not 0.1 <= (ratio := after.rms/before.rms) <= 10 and math.isfinite(ratio):
+        way, factor = ('grows', ratio) if ratio > 1 else ('shrinks', 1/ratio)
+        yield way, (f'{made.name} {way} {factor:.3g}-fold from {source.name}, from {before.rms:.3g} to {after.rms:.3g} '
+                    '(root mean square)' + _kaiming(m, source.shape[-1], made.shape[-1]))
+    start = stats.get(first)
+    if start and start.rms and after.rms and not 1e-3 <= after.rms/start.rms <= 1e3:
+        yield 'far', (f'{made.name} has come far from {first}, where this direction began: from {start.rms:.3g} '
+                      f'to {after.rms:.3g} (root mean square)')
+
+def _warn_temporary(ops, alive):
+    "`(kind, words)` for results that were ten times their inputs, and were let go of"
+    for made in ops.made:
+        if not made.wide or made.storage.cdata in alive: continue
+        instead = ops.instead.get(made.storage.cdata)
+        yield 'temporary', (f'a temporary of shape {made.shape}, {_size(made.nbytes)}, more than ten times its inputs' +
+                            f'; {instead} is its sum without it'*bool(instead))
+
+# %% ../nbs/06g_terms.ipynb #af1fa16e
+import ast, math, operator, re
+from typing import NamedTuple
+import torch
+from torch import Tensor
+from .compare import rel_error, rtols
+
+# %% ../nbs/06g_terms.ipynb #60a9fc7f
+#| code-fold: true
+class _Write(NamedTuple):
+    "A tensor that a step wrote, and what was there when it did"
+    step:Step
+    name:str # what the ledger calls it: layers.0.w.g
+    local:str # what the layer calls it: w.g
+    how:str # 'made', 'written', 'added to', 'overwritten'
+    expr:_Expr
+    value:Tensor
+    known:dict # {local name, or formula of a constant: tensor}
+    names:dict # {local name: the ledger's}
+
+class _Recorder(_Tracer):
+    "A tracer that keeps what each write was made of, of tensors of at most `most` entries"
+    def __init__(self, root, inputs, most):
+        super().__init__(root, inputs)
+        self.most, self.writes = most, []
+
+    def row(self, number, run, m, out, result, ms):
+        step = super().row(number, run, m, out, result, ms)
+        wrote = list(run.wrote()) if run.back else [('', result, 'made', run.ops.expr(result))]
+        names = {k: self.name(k, run, step.layer) for k in run.local}
+        names |= {f'{k}.g': f'{name}.g' for k,name in names.items()}
+        known = run.kept | {k: t for k,t in run.ops.constants.items() if t is not None}
+        for (k, t, how, e), entry in zip(wrote, step.writes):
+            value = _kept(t.g if run.back else t, self.most)
+            self.writes.append(_Write(step, entry.name, f'{k}.g' if run.back else 'out', how, e, value, known, names))
+        return step
+
+def _recorded(layer, inputs, most):
+    "The recorder of one pass of `layer`; `ValueError` where the pass does not come to its end"
+    recorder = _Recorder(layer, inputs, most)
+    if error := _traced(recorder, layer, inputs).error:
+        raise ValueError(f'nothing to play, as the pass did not end: {error}')
+    return recorder
+
+# %% ../nbs/06g_terms.ipynb #08a4fdad
+#| code-fold: true
+_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul, '**': operator.pow,
+         '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le, '==': operator.eq, '!=': operator.ne}
+
+class _NoValue(Exception): "What an expression is cannot be told"
+
+def _called(op): return [p for k in (f'_{op}', op) if (p := getattr(torch.ops.aten, k, None))]
+
+def _tagged(op, tag): return any(tag in getattr(p, k).tags for p in _called(op) for k in p.overloads()[:1])
+
+def _value(e, known): # {name or formula: tensor}
+    "What the expression `e` is, with `known` tensors; `_NoValue` where that cannot be told"
+    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [_value(a, known) for a in e]
+    if not isinstance(e, _Expr): return e
+    if (text := _text(e)) in known: return known[text]
+    try:
+        if not e.args: return ast.literal_eval(e.op)
+        if e.op == 'to': return _value(e.args[0], known).to(getattr(torch, e.args[1].op))
+        if e.op == '[]': return _value(e.args[0], known)[e.args[1]]
+        if e.op == 'view': return _value(e.args[0], known).reshape(e.args[1])
+        if e.op == '.T': return _value(e.args[0], known).mT
+        named = [re.fullmatch(r'(\w+)=(.*)', getattr(a, 'op', '')) for a in e.args]
+        args = [_value(a, known) for a,n in zip(e.args, named) if not n]
+        kwargs = {n[1]: ast.literal_eval(n[2]) for n in named if n}
+        if e.op in _does: return _does[e.op](*args)
+    except (SyntaxError, ValueError, TypeError, RuntimeError) as error: raise _NoValue(text) from error
+    if _tagged(e.op, torch.Tag.nondeterministic_seeded): raise _NoValue(text)
+    for p in _called(e.op):
+        try: return p(*args, **kwargs)
+        except (TypeError, RuntimeError, IndexError, NotImplementedError): pass
+    raise _NoValue(text)
+
+def _alike(a, b):
+    "Whether two tensors are as equal as their dtype allows"
+    if not isinstance(a, Tensor) or a.shape != b.shape or a.is_meta or b.is_meta: return False
+    return torch.equal(a, b) or b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
+
+# %% ../nbs/06g_terms.ipynb #7e24aa2a
+#| code-fold: true
+_rounds = 4000 # evaluations, to find what made what
+_gen = torch.Generator() # of numbers to try a formula on, so that the caller's random state is left alone
+
+def _terms(f, operands, value): # f(tensors) -> the result
+    """For each entry of `value` the terms `[operand, entry, …]` that add up to it, and the factor they all have
+
+    None where it is no sum of products of one or two entries."""
+    zeros = [torch.zeros(t.shape, dtype=torch.float64 if t.is_floating_point() else t.dtype) for t in operands]
+    floats = [o for o,t in enumerate(operands) if t.is_floating_point()]
+    def at(*ones):
+        given = [z.clone() if o in floats else t for o,(z,t) in enumerate(zip(zeros, operands))]
+        for o,i in ones: given[o].view(-1)[i] = 1
+        return f(given).flatten().double()
+    pairs = [(o, p) for o in floats for p in floats if o < p]
+    if sum(operands[o].numel()*operands[p].numel() for o,p in pairs) > _rounds or at().any(): return None
+    found, factors = [[] for _ in range(value.numel())], []
+    def note(v, *ones):
+        for j in v.nonzero().flatten().tolist():
+            found[j].append([k for one in ones for k in one])
+            factors.append(v[j].item())
+    one = {(o, i): at((o, i)) for o in floats for i in range(operands[o].numel())}
+    for o,p in pairs:
+        for i in range(operands[o].numel()):
+            for k in range(operands[p].numel()): note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))
+    for ones,v in one.items(): note(v, ones)
+    if factors and max(factors) - min(factors) > 1e-12*abs(factors[0]): return None
+    factor = factors[0] if factors else 1.
+    def sums(ts):
+        flat = [t.double().flatten().tolist() for t in ts]
+        added = [factor*sum(math.prod(flat[o][i] for o,i in zip(t[::2], t[1::2])) for t in terms) for terms in found]
+        return torch.tensor(added, dtype=torch.float64).view(value.shape)
+    def drawn(t, seed): return torch.rand(t.shape, dtype=torch.float64, generator=_gen.manual_seed(seed)) + 0.5
+    others = [drawn(t, o) if o in floats else t for o,t in enumerate(operands)] # right by more than luck
+    right = _alike(sums(operands).to(value.dtype), value) and _alike(sums(others), f(others).double())
+    return (found, factor) if right else None
+
+def _depends(f, operands, value):
+    "For each entry of `value` one term of all entries of `operands` that it changes with, by a little, or up and down by much"
+    operands = [t.double() if t.is_floating_point() else t for t in operands]
+    found, value = [[] for _ in range(value.numel())], f(operands)
+    for o,t in enumerate(operands):
+        if not t.is_floating_point(): continue
+        low, high = t.aminmax()
+        for i in range(t.numel()):
+            changed, old = torch.zeros(value.numel(), dtype=torch.bool), t.flatten()[i]
+            for v in (old + 0.7183*(1 + old.abs()), high + 1, low - 1):
+                other = t.clone(memory_format=torch.contiguous_format)
+                other.view(-1)[i] = v
+                changed |= (f([other if p == o else q for p,q in enumerate(operands)]) != value).flatten()
+            for j in changed.nonzero().flatten().tolist(): found[j] += [o, i]
+    return [[t] if t else [] for t in found]
+
+# %% ../nbs/06g_terms.ipynb #e6258c35
+#| code-fold: true
+_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split', 'unbind'}
+
+def _atom(e):
+    "Whether `e` is an operand as it stands: a name, a constant, or one of them turned"
+    return isinstance(e, _Expr) and (not e.args or not e.names or e.op in _turns and _atom(e.args[0]))
+
+def _by_entry(op): return op in _strength and op != '@' or op == 'to' or _tagged(op, torch.Tag.pointwise)
+
+def _atoms(e):
+    "The operands in `e`, in order"
+    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [o for a in e for o in _atoms(a)]
+    return [e] if _atom(e) else [o for a in e.args for o in _atoms(a)] if isinstance(e, _Expr) else []
+
+def _swapped(e, marks): # {formula: mark}
+    "`e` with a mark for each operand"
+    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [_swapped(a, marks) for a in e]
+    if not isinstance(e, _Expr): return e
+    return _Expr(marks[_text(e)]) if _text(e) in marks else e._replace(args=tuple(_swapped(a, marks) for a in e.args))
+
+class _Stage(NamedTuple):
+    "One formula, the numbers in it, and what made what"
+    name:str
+    expr:_Expr
+    value:Tensor
+    operands:dict # {formula: tensor}
+    relation:dict # see player.js
+
+    @property
+    def pieces(self):
+        "The formula in pieces, text and the numbers of operands in turn"
+        marks = {k: f'\0{i}\0' for i,k in enumerate(self.operands)}
+        return [int(p) if i % 2 else p for i,p in enumerate(re.split('\0(\\d+)\0', _text(_swapped(self.expr, marks))))]
+
+def _stage(name, e, value, known, most):
+    "The stage of `value`, which is `e` of `known` tensors"
+    operands = {}
+    for o in _atoms(e):
+        try: t = _value(o, known)
+        except _NoValue: continue
+        if isinstance(t, Tensor): operands.setdefault(_text(o), t if t.numel() <= most else _kept(t, most))
+    stage, ts = _Stage(name, e, value, operands, {}), list(operands.values())
+    if not ts or any(t.is_meta or t.numel() > most for t in (value, *ts)): return stage
+    def f(ts, e=e): return _value(e, known | dict(zip(operands, ts)))
+    try:
+        if not _alike(f(ts), value): return stage
+        if all(map(_by_entry, _ops_in(e))):
+            places = [torch.arange(t.numel()).view(t.shape).expand(value.shape).flatten() for t in ts]
+            if _alike(f([t.flatten()[at] for t,at in zip(ts, places)]).flatten(), value.flatten()):
+                own = [None if t.shape == value.shape else at.tolist() for t,at in zip(ts, places)]
+                return stage._replace(relation=dict(e=stage.pieces, i=own))
+        total = e._replace(op='sum') if e.op == 'amax' else e
+        found = _terms(lambda ts: f(ts, total), ts, f(ts, total))
+        if not found: return stage._replace(relation=dict(t=_depends(f, ts, value)))
+    except (_NoValue, RuntimeError): return stage
+    terms, factor = found
+    n = round(1/factor) if abs(factor) > 1e-6 else 1
+    if total is not e: around = dict(pre='the largest of ', post='', sep=', ')
+    elif factor == 1: around = dict(pre='', post='', sep=' + ')
+    elif n > 1 and math.isclose(n*factor, 1, rel_tol=1e-6): around = dict(pre='(', post=f') / {n}', sep=' + ')
+    else: around = dict(pre=f'{factor:.6g} × ('.replace('-', '−'), post=')', sep=' + ')
+    return stage._replace(relation=dict(t=terms, **around))
+
+def _ops_in(e):
+    "The operations of `e`, down to its operands"
+    if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return {o for a in e for o in _ops_in(a)}
+    return set() if _atom(e) or not isinstance(e, _Expr) else {e.op}.union(*map(_ops_in, e.args))
+
+def _stages(name, e, value, known, most):
+    "The stages of a formula: those of the sums and products in it, then its own"
+    found, names, known = [], {}, dict(known)
+    def named(e):
+        if _atom(e) or not isinstance(e, _Expr) or not e.names: return e
+        if (text := _text(e)) not in names:
+            size = _value(e, {k: _kept(t, 0) for k,t in known.items()}) # of what is large, the shape
+            v, names[text] = size if size.numel() > most else _value(e, known), chr(0x2460 + len(names))
+            found.append(_stage(names[text], e, v, known, most))
+            known[names[text]] = v
+        return _name(names[text])
+    def apart(e, whole=False):
+        if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [apart(a) for a in e]
+        if not isinstance(e, _Expr) or _atom(e): return e
+        product = [isinstance(a, _Expr) and a.op == '@' for a in e.args]
+        if whole and e.op == '+' and sum(product) == 1 and all(_atom(a) or p for a,p in zip(e.args, product)): # x @ w + b
+            return e._replace(args=tuple(apart(a, whole=True) for a in e.args))
+        if e.op == '[]': # of what an operation with several results gave
+            e = e._replace(args=(apart(e.args[0], whole=True), e.args[1]))
+            return e if whole else named(e)
+        e = e._replace(args=tuple(map(apart, e.args)))
+        if _by_entry(e.op): return e
+        e = e._replace(args=tuple([*map(named, a)] if isinstance(a, list) else named(a) for a in e.args))
+        return e if whole else named(e)
+    try: last = apart(e, whole=True)
+    except _NoValue: found, last = [], e
+    found.append(_stage(name, last, value, known, most))
+    return found if found[-1].relation else [_stage(name, e, value, known, most)] # in one where nothing more is to be told

@@ -144,19 +144,23 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            if not (looser := loosened(step, r, self.rng)): break", "            break"),
         ("        if k in self.wrong: return 'REFUTED'", "        if False: return 'REFUTED'"),
     ],
-    '06_trace': [
-        ("'added to' if f'{k}.g' in e.names else 'overwritten'", "'overwritten' if f'{k}.g' in e.names else 'added to'"),
+    '06e_formulas': [
         ("    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])", "    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[0], args[1])"),
+    ],
+    '06f_steps': [
+        ("'added to' if f'{k}.g' in e.names else 'overwritten'", "'overwritten' if f'{k}.g' in e.names else 'added to'"),
         ("        if not back: self.outs.append(out)", "        if not back: self.outs.insert(0, out)"),
     ],
     '06d_play': [
-        ("        if not _alike(f(ts), value): return stage", "        if False: return stage"),
         ("        if whole <= _heaviest: break", "        if True: break"),
-        ("_alike(sums(others), f(others).double())", "True"),
         ("            value = _kept(t.g if run.back else t, self.most)", "            value = t.g if run.back else t"),
-        ("note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))", "note(at((o, i), (p, k)), (o, i), (p, k))"),
         ("        finally: part.unlink(missing_ok=True)", "        finally: pass"),
         (".replace('<', '&lt;').replace(\"'\", '&#39;')", ".replace('<', '&lt;')"),
+    ],
+    '06g_terms': [
+        ("        if not _alike(f(ts), value): return stage", "        if False: return stage"),
+        ("_alike(sums(others), f(others).double())", "True"),
+        ("note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))", "note(at((o, i), (p, k)), (o, i), (p, k))"),
     ],
     '06b_draw': [
         ("        back.append(f'{len(groups)-i}.  '", "        back.append(f'{i+1}.  '"),
