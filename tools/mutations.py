@@ -9,6 +9,11 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
 faults = { # notebook: [(what stands there, what is planted)]
+    '14e_processes': [
+        ("            if id(p) not in given: send(p)", "            pass"),
+        ("        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None", "        for p in self.params: p.g = self.places[id(p)][1]"),
+        ("    if len(found) > 1 and room > size/2 and", "    if False and"),
+    ],
     '00_data': [
         ('if own and n_train == 50_000: n_train = own', 'if own: n_train = 50'),
     ],
@@ -26,7 +31,6 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g)", "    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g*(a is not b))"),
         ("        add_product(self.w, x.t(), g)", "        add_grad(self.w, torch.mm(x.t(), g)/len(x))"),
         ('        return self.add(x, h)', '        return self.add(h, h)'),
-        ("                vars(m).clear()\n                vars(m).update(held)", "                pass"),
         ("        if a.shape != b.shape: raise ValueError", "        if a.ndim < b.ndim: raise ValueError"),
     ],
     '03d_refused': [
@@ -44,6 +48,9 @@ faults = { # notebook: [(what stands there, what is planted)]
         ('        if fresh: zero_grad(*wrote)\n        _begin(', '        _begin('),
         ("            if g is None and _unasked(tape, c, skipped): continue", "            if g is None: continue"),
         ("    for c in calls: c.out.g = None\n", "    pass\n"),
+    ],
+    '03e_more_layers': [
+        ("                vars(m).clear()\n                vars(m).update(held)", "                pass"),
     ],
     '03c_torch': [
         ("        for p in ctx.params: p.g = None\n", ""),
@@ -216,9 +223,6 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("len(part)/n, i == 0, input_grad)", "len(part)/n, True, input_grad)"),
         ("if known.pop(id(t), None) is None: continue", "if known.get(id(t), None) is None: continue"),
         ("            for t in (*c.params, *_tensors(c.args)):", "            for t in c.params:"),
-        ("        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None", "        for p in self.params: p.g = self.places[id(p)][1]"),
-        ("            if id(p) not in given: send(p)", "            pass"),
-        ("    if len(found) > 1 and room > size/2 and", "    if False and"),
         ("    return slice(n*rank//ranks, n*(rank+1)//ranks)", "    return slice(n//ranks*rank, n//ranks*(rank+1))"),
         ("            if input_grad and part.g is not place: place.copy_(part.g)", "            pass"),
         ("        if m.whole_batch:\n", "        if False:\n"),
