@@ -20,7 +20,7 @@ from .tape import Module
 def in_turn(runs:dict, # {name: function of no arguments}
             rounds:int=9, # how often each takes its turn
             calls:int=1, # calls in a turn
-            wait=lambda: None, # what waits for the device, such as `torch.cuda.synchronize`
+            wait=lambda: None, # what waits for the device: `torch.cuda.synchronize`
            ) -> dict: # {name: [seconds a call, of each turn]}
     "Time `runs` in turn, after one turn that does not count"
     times = {name: [] for name in runs}

@@ -56,29 +56,37 @@ def _refuse_unwritable(path):
 
 # %% ../nbs/07b_checkpoint.ipynb #85b64ede
 def save_params(model:Model, path): # path of the file
-    """Write the parameters of `model` to `path`, a tied one under each of its names, and its buffers
+    """Write the parameters of `model` to `path`, a tied one under each of its names
 
-    `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
+    And its buffers. `OSError` where it cannot be written, `ImportError` where
+    safetensors is not installed."""
     _write(path, _data(model.named_params() | model.named_buffers()))
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
-    """Put the parameters and buffers in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
+    """Put the parameters and buffers in `path` into those of `model`
 
-    `OSError` where it cannot be read, `ImportError` where safetensors is not installed."""
+    `ValueError`, and nothing changed, where they do not fit; `OSError` where it cannot
+    be read, `ImportError` where safetensors is not installed."""
     lib, params = _safetensors(), model.named_params() | model.named_buffers()
     try: found = lib.load(Path(path).read_bytes())
-    except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
-    except Exception as e: raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
-    given, wanted = ({k: (tuple(t.shape), t.dtype) for k,t in ts.items()} for ts in (found, params))
+    except OSError as e:
+        raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
+    except Exception as e:
+        raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
+    def kinds(ts): return {k: (tuple(t.shape), t.dtype) for k,t in ts.items()}
+    given, wanted = kinds(found), kinds(params)
     if given != wanted:
         first = next(k for k in (*wanted, *given) if given.get(k) != wanted.get(k))
-        words = [f'of shape {shape}, {dtype}' for shape,dtype in (ts.get(first, ('none', '')) for ts in (given, wanted))]
+        words = [f'of shape {shape}, {dtype}' for shape,dtype in
+                 (ts.get(first, ('none', '')) for ts in (given, wanted))]
         raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
+    def bits(t): return t.reshape(-1).view(torch.uint8) # as NaN is not NaN
     for k,p in params.items():
         other = next(n for n,q in params.items() if q is p)
-        if not torch.equal(found[k].reshape(-1).view(torch.uint8), found[other].reshape(-1).view(torch.uint8)): # bit by bit, as NaN is not NaN
-            raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
+        if not torch.equal(bits(found[k]), bits(found[other])):
+            raise ValueError(f'{path} has two values for one parameter, '
+                             f'{other} and {k}')
     for k,p in params.items(): p.copy_(found[k])
 
 # %% ../nbs/07b_checkpoint.ipynb #d70b8a82

@@ -144,7 +144,7 @@ class Mnist(NamedTuple):
 
 # %% ../nbs/00_data.ipynb #02d8c573
 def _images_labels(path, part):
-    "Images and labels of `part`, 'train' or 't10k', from `path`, and how many of them the file has for training, where it says"
+    "Images and labels of `part`, 'train' or 't10k', from `path`, and how many of them are for training, where it says"
     path = Path(str(files('fastgroundup')/'mnist') if path is None else path)
     own = None
     if path.name.endswith('.pkl.gz'):

@@ -91,7 +91,7 @@ def share(n:int, # rows of a batch
           rank:int, # whose, from 0
           ranks:int, # how many there are
          ) -> slice:
-    "The rows of a rank: all together are the batch, of sizes that differ by one at most"
+    "The rows of a rank: all together the batch, of sizes that differ by one at most"
     return slice(n*rank//ranks, n*(rank+1)//ranks)
 
 # %% ../nbs/14_ranks.ipynb #7534eb93
@@ -119,10 +119,11 @@ def over_ranks(n:int, # entries that each of the means is over, here
     message = torch.cat([f.double() for f in flat])*n
     ranks.sum(message)
     count, *found = message.split([len(f) for f in flat])
-    return int(count), *[(f/count).view(m.shape).to(m.dtype) for f,m in zip(found, means)]
+    found = [(f/count).view(m.shape).to(m.dtype) for f,m in zip(found, means)]
+    return int(count), *found
 
 def rand_rows(x:Tensor) -> Tensor: # of x's shape, from 0 to 1
-    "Random numbers for the entries of `x`: this rank's rows of those for the whole batch"
+    "Random numbers for the entries of `x`: this rank's rows of those for the batch"
     if _work.ranks is None:
         return torch.rand(x.shape, dtype=x.dtype, device=x.device)
     start, count, n = _work.ranks.own

@@ -17,10 +17,10 @@ _all_ = ['save_params', 'load_params']
 def accuracy(output:Tensor, # (n, c) scores
              targ:Tensor, # (n,) labels
             ) -> float: # from 0 to 1
-    "Share of the rows whose largest score is at the label; `ValueError` for shapes that do not fit"
+    "Share of rows whose largest score is at the label; `ValueError` for other shapes"
     if output.ndim != 2 or targ.shape != output.shape[:1] or not len(targ):
-        raise ValueError(f'scores of shape {tuple(output.shape)} and labels of shape {tuple(targ.shape)}; '
-                         'wanted (n, c) and (n,)')
+        raise ValueError(f'scores of shape {tuple(output.shape)} and labels '
+                         f'of shape {tuple(targ.shape)}; wanted (n, c) and (n,)')
     return (output.argmax(1) == targ).double().mean().item()
 
 # %% ../nbs/07_train.ipynb #8783e8d1
@@ -30,15 +30,19 @@ def batches(x:Tensor, # (n, ...)
             shuffle:bool=True, # whether to draw a new order
             generator:torch.Generator=None, # that draws it; None: torch's global one
            ):
-    "Yield `(x, y)` of `bs` rows each, the last with what is left; `ValueError` for another `bs`, or fewer of x or of y"
+    """Yield `(x, y)` of `bs` rows each, the last with what is left
+
+    `ValueError` for a `bs` out of range, or not as many rows of x as of y."""
     n = len(x)
     if len(y) != n: raise ValueError(f'{n} rows of x and {len(y)} of y; wanted as many')
-    if not 1 <= bs <= n: raise ValueError(f'batches of {bs} rows of {n}; wanted 1 to {n}')
+    if not 1 <= bs <= n:
+        raise ValueError(f'batches of {bs} rows of {n}; wanted 1 to {n}')
     order = torch.randperm(n, generator=generator).to(x.device) if shuffle else None
     def pairs():
         for i in range(0, n, bs):
-            if shuffle: yield x.index_select(0, order[i:i+bs]), y.index_select(0, order[i:i+bs])
-            else: yield x[i:i+bs], y[i:i+bs]
+            rows = order[i:i+bs] if shuffle else slice(i, i + bs)
+            if shuffle: yield x.index_select(0, rows), y.index_select(0, rows)
+            else: yield x[rows], y[rows]
     return pairs()
 
 # %% ../nbs/07_train.ipynb #2cf7af6c
@@ -103,7 +107,8 @@ class Adam(SGD):
         super().__init__(params, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
-    def initial(self, p): return 1., 1., torch.zeros_like(p), torch.zeros_like(p) # b1ᵗ and b2ᵗ after t steps, means of g and g²
+    def initial(self, p): # b1ᵗ and b2ᵗ after t steps, means of g and g²
+        return 1., 1., torch.zeros_like(p), torch.zeros_like(p)
     def move(self, p, g, i):
         (b1t, b2t, m, v), (b1, b2) = self.state[i], self.betas
         b1t, b2t = b1t*b1, b2t*b2
@@ -113,7 +118,9 @@ class Adam(SGD):
         self.state[i] = b1t, b2t, m, v
 
 class AdamW(Adam):
-    "Adam whose weight decay goes past the means (Loshchilov and Hutter, 2019): `p -= lr * weight_decay * p`; the rest as in `Adam`"
+    """Adam whose weight decay goes past the means (Loshchilov and Hutter, 2019)
+
+    `p -= lr * weight_decay * p`; the rest as in `Adam`."""
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8,
                  weight_decay:float=0.01, # share of p, times lr, that is taken away before each step
                 ):
@@ -243,8 +250,10 @@ def _wanted_keeping(checkpoint, resume, patience, save, load=None):
     "What they ask of the files and the ranks of a training"
     return [(checkpoint or not resume, '--resume without --checkpoint; wanted the folder to go on from'),
             (not (checkpoint and load), f'--checkpoint {checkpoint} and --load {load}; wanted one of them'),
-            (not (checkpoint and save) or Path(checkpoint).resolve() not in (Path(save).resolve(), Path(save).resolve().parent),
-             f'--checkpoint {checkpoint} and --save {save}; wanted a folder for checkpoints alone, and a file elsewhere'),
+            (not (checkpoint and save) or
+             Path(checkpoint).resolve() not in (Path(save).resolve(), Path(save).resolve().parent),
+             f'--checkpoint {checkpoint} and --save {save}; '
+             'wanted a folder for checkpoints alone, and a file elsewhere'),
             (0 < patience < math.inf, f'--patience {patience}; wanted seconds above 0')]
 
 def _command(f):
@@ -279,7 +288,7 @@ def _last_words(command, model, save, keep, interrupted):
     return 1 if interrupted or keep and keep.problem else 0
 
 # %% ../nbs/07c_command.ipynb #700b0b5f
-_optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a learning rate that suits digits
+_optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a rate that suits digits
 _models = {'mlp': ('256', 8, 0, 0., 1.), # what suits each: hidden, epochs, shift, decay, and a share of that rate
            'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)}
 
@@ -287,17 +296,17 @@ _models = {'mlp': ('256', 8, 0, 0., 1.), # what suits each: hidden, epochs, shif
 def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolutions with batch norm
                        epochs:int=None, # times through the training data; 8, for cnn 7
                        bs:int=128, # rows in a batch
-                       hidden:str=None, # hidden units of each layer, 256 or 512,256; for cnn the kernels of its three, 16,32,64
+                       hidden:str=None, # hidden units of each layer, 256 or 512,256; for cnn three kernels, 16,32,64
                        opt:str='momentum', # sgd, momentum or adam
-                       lr:float=None, # largest of the cycle; 0.2 for sgd and momentum, 0.002 for adam; for cnn half as much again
+                       lr:float=None, # largest of the cycle; 0.2, for adam 0.002; for cnn half as much again
                        weight_decay:float=None, # λ of λ·w, added to the gradient; 0, for cnn 0.0005
-                       shift:int=None, # move each batch by up to so many pixels, so that no digit is seen twice alike; 0, for cnn 1
+                       shift:int=None, # move each batch by up to so many pixels, against learning by heart; 0, for cnn 1
                        seed:int=42, # seed of the weights and of the order
                        compiled:bool=False, # whether to compile the step first, which takes ten seconds or two
                        device:str='cpu', # cpu or cuda
-                       checkpoint:str=None, # folder to keep the state of the training in, after each epoch and each minute
+                       checkpoint:str=None, # folder to keep the state of the training in, each epoch and each minute
                        resume:bool=False, # whether to go on from the last state in --checkpoint
-                       patience:float=60., # seconds without an answer until another rank is taken for gone, under torchrun
+                       patience:float=60., # seconds without an answer until a rank is taken for gone, under torchrun
                        save:str=None, # file to write the parameters to, in the safetensors format
                        plot:str=None, # file to draw the losses to: .svg, .png or .pdf
                       ) -> int: # exit status: 0 all right, 1 the training did not end well, 2 bad arguments
@@ -305,7 +314,8 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
     name, largest = _optimizers.get(opt, (None, None))
     suits = _models.get(model, _models['mlp'])
-    hidden, epochs, shift, weight_decay = (s if v is None else v for s,v in zip(suits, (hidden, epochs, shift, weight_decay)))
+    given = hidden, epochs, shift, weight_decay
+    hidden, epochs, shift, weight_decay = (s if v is None else v for s,v in zip(suits, given))
     lr = largest*suits[4] if lr is None and largest else lr
     sizes = [int(h) if h.strip().isdecimal() else 0 for h in hidden.split(',')]
     wanted = [(model in _models, f'--model {model}; wanted {" or ".join(_models)}'),
@@ -347,7 +357,8 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
         if speaks():
             print(f'fastgroundup {__version__}, torch {torch.__version__}, {_where(device)}, seed {seed}')
             print(f'{drawing}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
-        history = fit(net, (x, y, x_valid, y_valid), epochs, name(net.params(), lr=lr, weight_decay=weight_decay), bs, one_cycle(lr),
+        optimizer, data = name(net.params(), lr=lr, weight_decay=weight_decay), (x, y, x_valid, y_valid)
+        history = fit(net, data, epochs, optimizer, bs, one_cycle(lr),
                       augment=shifted if shift else None, compiled=compiled, checkpoint=keep, resume=resume)
         if not speaks(): return 0
         status = _last_words('fastgroundup_train', net, save, keep, history.interrupted)
