@@ -47,13 +47,13 @@ _networks = {} # further works, steps on one thread: {name: function of a device
 _ours = 'by hand', 'compile_step' # the peers whose ratio is printed beside that of the floor
 
 class Result:
-    "What `bench` measured: `machine`; `rows`, one for each peer of each work; and the peers that could not run, `absent`"
+    "What `bench` measured: `machine`; `rows`, one for each peer of each work; `absent`, the peers that could not run"
     def __init__(self, machine):
         self.machine, self.rows, self.absent, self.memory, self.growth = machine, [], {}, {}, {}
         self.busy, self.overhead = '', None
 
     def ratio(self, work:str, peer:str='by hand', of:str=None) -> float:
-        "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with unless given"
+        "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with"
         rows = {r['peer']: r for r in self.rows if r['work'] == work}
         return rows[peer]['median']/rows[of or rows[peer]['reference']]['median']
 
@@ -76,7 +76,8 @@ class Result:
             for r in rows:
                 ratio = f'{r["ratio"]:.2f}' + floor*(r['peer'] in _ours)
                 lines.append(f'  {r["peer"]:14} {_time(r["median"]):>10} {_time(r["minimum"]):>10}  {ratio}')
-        if self.overhead: lines += ['', f'a call of a layer and its way back, in Python alone: {self.overhead*1e6:.1f} µs']
+        if self.overhead:
+            lines += ['', f'a call of a layer and its way back, in Python alone: {self.overhead*1e6:.1f} µs']
         if self.memory: lines += ['', 'peak memory of five passes over data and weights, five gradients']
         lines += [f'  {k:14} {v:>7.0f} MB' for k,v in self.memory.items()]
         if self.growth: lines += ['', 'four gradients by hand, of autograd’s time, as the work grows']
@@ -110,17 +111,20 @@ def _busy(seconds=0.3):
     wall, own, n = time.perf_counter(), time.thread_time(), 0
     while time.perf_counter() - wall < seconds: n += 1
     share = (time.thread_time() - own)/(time.perf_counter() - wall)
-    return '' if share > 0.95 else f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
+    if share > 0.95: return ''
+    return f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
-def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, batch 64', 'step, batch 512', 'GPT step', 'CNN step'
+def bench(works=tuple(_works), # names of work, see below
           peers=None, # names of those to time; None: all that can run
           rounds:int=15, # turns of each
           hidden:int=50, # hidden units
           rows:int=None, # rows of data; None: those of the work
           device:str='cpu', # cpu or cuda
          ) -> Result:
-    "Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work"
+    """Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work
+
+    Work: 'five gradients', 'four gradients', 'step, batch 64', 'step, batch 512', 'GPT step', 'CNN step'."""
     works = [works] if isinstance(works, str) else list(works)
     if not set(works) <= {*_works, *_networks} or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
         raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; '
@@ -130,7 +134,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
     result.busy = _busy()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
     for work in works:
-        if work in _networks: (what, made), one, reference, calls, about = _networks[work](device), 1, 'nn.Module', 1, {}
+        if work in _networks:
+            (what, made), one, reference, calls, about = _networks[work](device), 1, 'nn.Module', 1, {}
         else:
             n, n_out, one, input_grad, reference, calls = _works[work]
             n = rows or n
@@ -138,7 +143,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
             with torch.random.fork_rng():
                 torch.manual_seed(42)
                 params = [t.to(device) for t in init_params(784, hidden, n_out, init='kaiming')]
-                made = _step_peers(x, y, params) if input_grad is None else _pass_peers(x, y.float(), params, input_grad)
+                step = input_grad is None
+                made = _step_peers(x, y, params) if step else _pass_peers(x, y.float(), params, input_grad)
             what, about = f'784 → {hidden} → {n_out}', dict(rows=n, hidden=hidden, outputs=n_out)
         try:
             torch.set_num_threads(one or threads)
@@ -167,7 +173,7 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
     return result
 
 # %% ../nbs/08_bench.ipynb #03a7f5f5
-def limits(device:str='cpu') -> dict: # {'product': multiplications and additions a second, 'memory': bytes written a second}
+def limits(device:str='cpu') -> dict: # {'product': operations a second, 'memory': bytes written a second}
     "The fastest that this machine was seen to multiply matrices, and to write memory"
     a, large = torch.randn(2048, 2048, device=device), torch.empty(40_000_000, device=device)
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
@@ -451,7 +457,8 @@ def _sequential(w1, b1, w2, b2):
         for p,t in zip(net.parameters(), (w1.t(), b1, w2.t(), b2)): p.copy_(t)
     return net
 
-def _turned(tensors): return [t.detach().t() if t.ndim == 2 else t.detach() for t in tensors] # nn.Linear's (n_out, n_in)
+def _turned(tensors): # nn.Linear's (n_out, n_in)
+    return [t.detach().t() if t.ndim == 2 else t.detach() for t in tensors]
 
 def _jax(device):
     "JAX and its numpy; ImportError in a sentence where it is not installed"
@@ -464,7 +471,7 @@ def _numpy(t): return torch.tensor(__import__('numpy').asarray(t))
 
 # %% ../nbs/08e_peers.ipynb #4da3243c
 def _pass_peers(x, y, params, input_grad):
-    "`{name: maker}` of a pass; a maker gives `(run, result)`, the result being the gradients of x, if asked for, and `params`"
+    "`{name: maker}` of a pass; a maker gives `(run, result)`, the gradients of x, if asked for, and of `params`"
     leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *params))]
     def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
 
@@ -565,7 +572,8 @@ def _step_peers(x, y, params, lr=0.1):
         return run, lambda: [_numpy(p) for p in state[0]]
 
     def by_hand(compiled=False):
-        w1, b1, w2, b2 = (t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() for t in params) # as `classifier` has them
+        def turned(t): return t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() # as `classifier` has them
+        w1, b1, w2, b2 = map(turned, params)
         model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
         opt = SGD(model.params(), lr)
         def run():
@@ -620,7 +628,7 @@ def peak_memory() -> dict: # {'by hand': MB, 'autograd': MB}; empty where the sy
 @call_parse
 def fastgroundup_bench(rounds:int=15, # turns of each peer
                        peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
-                       works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; the lesson's four if not given
+                       works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; else the lesson's
                        device:str='cpu', # cpu or cuda
                        memory:bool=True, # whether to measure the peak memory of the first work too
                        grow:bool=True, # whether to measure how the ratio changes with rows and hidden units too
@@ -632,7 +640,8 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
     chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
     wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
               (not chosen or set(chosen) <= set(names), f'--peers {peers}; wanted some of: {", ".join(names)}'),
-              (set(tasks) <= {*_works, *_networks}, f'--works {works}; wanted some of: {"; ".join([*_works, *_networks])}'),
+              (set(tasks) <= {*_works, *_networks},
+               f'--works {works}; wanted some of: {"; ".join([*_works, *_networks])}'),
               *_wanted_device(device)]
     problem = next((words for ok,words in wanted if not ok), None)
     try:

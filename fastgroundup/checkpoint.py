@@ -135,18 +135,21 @@ class Checkpoints:
         return sorted(self.folder.glob('step-*')) if self.folder.is_dir() else []
 
     def begin(self, state, resume=False):
-        """The state to go on from, or None; `OSError` or `ValueError` where the folder will not do, before anything is trained
+        """The state to go on from, or None, before anything is trained
 
-        It is not a folder, cannot be written, holds something else; holds another training, without `resume`, or none."""
+        `OSError` or `ValueError` where the folder will not do: it is not a folder, cannot be written, holds something
+        else; holds another training, without `resume`, or none."""
         folder, _ = self.folder, _packed(state, {})
         if folder.exists():
             if not folder.is_dir(): raise OSError(f'{folder} is a file; wanted a folder for checkpoints')
             strange = next((p.name for p in folder.iterdir() if not p.name.startswith(('step-', '.step-'))), None)
-            if strange: raise ValueError(f'{folder} holds {strange}, which is no checkpoint; wanted a folder of its own')
+            if strange: raise ValueError(
+                f'{folder} holds {strange}, which is no checkpoint; wanted a folder of its own')
         _refuse_unwritable(folder/'step-0' if folder.is_dir() else folder)
         found = self.found()
         if resume: return self.load()
-        if found: raise ValueError(f'{folder} holds {found[-1].name} of another training; wanted resume, or another folder')
+        if found: raise ValueError(f'{folder} holds {found[-1].name} of another training; '
+                                   'wanted resume, or another folder')
 
     def save(self, step:int, state): # steps taken; numbers, texts and tensors, in lists, tuples and dicts
         "Keep `state`; where that fails, what was kept stays, `problem` says why, and so does a line on stderr"
@@ -182,13 +185,16 @@ class Checkpoints:
     def load(self):
         "The last whole state; `ValueError` where none is whole, `OSError` where there is none"
         found = self.found()
-        if not found: raise OSError(f'{self.folder} holds no checkpoint to go on from; wanted one, or a start without resume')
+        if not found: raise OSError(f'{self.folder} holds no checkpoint to go on from; '
+                                    'wanted one, or a start without resume')
         for path in reversed(found):
             try: state = self._read(path)
             except (ValueError, KeyError, TypeError, OSError) as e:
-                print(f'{path} is damaged ({" ".join(str(e).split())[:80]})' + '; the one before it is used'*(path != found[0]), file=sys.stderr)
+                then = '; the one before it is used'*(path != found[0])
+                print(f'{path} is damaged ({" ".join(str(e).split())[:80]}){then}', file=sys.stderr)
                 continue
-            for later in found[found.index(path)+1:]: os.rename(later, self.folder/f'.{later.name}.part') # its step comes again
+            for later in found[found.index(path)+1:]: # its step comes again
+                os.rename(later, self.folder/f'.{later.name}.part')
             return state
         raise ValueError(f'{self.folder} holds no whole checkpoint; wanted one, or a start without resume')
 

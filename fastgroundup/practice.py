@@ -30,10 +30,12 @@ class Exercise(NamedTuple):
     def name(self): return self.given.split('(')[0].removeprefix('class ')
     def __repr__(self): return f'{self.task}\n\n{self.given}\n\nmark({self.name}); hint({self.name!r}) helps'
     def _repr_html_(self):
-        return f'<p>{escape(self.task)}</p><pre><code>{escape(self.given)}\n\nmark({self.name})</code></pre>{_folded(self.hints)}'
+        given = f'{escape(self.given)}\n\nmark({self.name})'
+        return f'<p>{escape(self.task)}</p><pre><code>{given}</code></pre>{_folded(self.hints)}'
 
 def _folded(hints):
-    return ''.join(f'<details><summary>Hint {i}</summary><pre>{escape(h)}</pre></details>' for i,h in enumerate(hints, 1))
+    found = enumerate(hints, 1)
+    return ''.join(f'<details><summary>Hint {i}</summary><pre>{escape(h)}</pre></details>' for i,h in found)
 
 def _rand(*shape): return torch.randn(shape, dtype=torch.float64)
 
@@ -80,7 +82,8 @@ def mark(cls:type) -> 'Mark': # a class of the name of an exercise
         if not e.proved: return Mark(True, f'{e.name}: right', report)
         proof = prove(layer, *inputs)
     if proof.ok: return Mark(True, f'{e.name}: right, and proved for every size', proof)
-    return Mark(not any(r.verdict == 'REFUTED' for r in proof.rows), f'{e.name}: right on these numbers; {proof}', proof)
+    refuted = any(r.verdict == 'REFUTED' for r in proof.rows)
+    return Mark(not refuted, f'{e.name}: right on these numbers; {proof}', proof)
 
 class Mark(NamedTuple):
     "What became of a try"
@@ -347,4 +350,5 @@ _after = {'02': 'Bias ColumnMean Product',
           '10': 'Centred Standard UnitRows',
           '11': 'Gate Softplus',
           '12': 'Lookup OneHead'}
-exercises = {name: e._replace(chapter=next(k for k,names in _after.items() if name in names.split())) for name,e in exercises.items()}
+def _chapter(name): return next(k for k,names in _after.items() if name in names.split())
+exercises = {name: e._replace(chapter=_chapter(name)) for name,e in exercises.items()}

@@ -64,7 +64,8 @@ def pieces(model:Module, # called as model(x, targ), its loss a mean or a sum ov
     a loss without `reduction`, a layer that needs the `whole_batch`. A pass that fails leaves no gradients."""
     n, input_grad = len(x), input_grad and x.is_floating_point()
     if size < 1: raise ValueError(f'size={size}; wanted 1 or more rows at a time')
-    if not n or len(targ) != n: raise ValueError(f'{n} rows of x and {len(targ)} of targ; wanted as many, and one at least')
+    if not n or len(targ) != n:
+        raise ValueError(f'{n} rows of x and {len(targ)} of targ; wanted as many, and one at least')
     for m in model.named_modules().values():
         if m.whole_batch:
             raise ValueError(f'{label(model, m)} needs the whole batch at once; '
@@ -153,15 +154,17 @@ def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of
         yield device
         return
     if len(given) < 4:
-        raise ValueError(f'{", ".join(given)} set in the environment, {", ".join(k for k in names if k not in given)} not; '
+        missing = ', '.join(k for k in names if k not in given)
+        raise ValueError(f'{", ".join(given)} set in the environment, {missing} not; '
                          'wanted all of them, as torchrun sets them, or none')
     rank, size, port = (int(given[k]) if given[k].isdecimal() else -1 for k in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'))
     if not (0 <= rank < size and 0 < port < 65536):
-        raise ValueError(f'{", ".join(f"{k}={v}" for k,v in given.items())} in the environment; wanted a rank from 0 to '
-                         'WORLD_SIZE - 1, and a port')
+        said = ', '.join(f'{k}={v}' for k,v in given.items())
+        raise ValueError(f'{said} in the environment; wanted a rank from 0 to WORLD_SIZE - 1, and a port')
     if device == 'cuda':
         here, gpus = int(os.environ.get('LOCAL_WORLD_SIZE', size)), torch.cuda.device_count()
-        if here > gpus: raise ValueError(f'{here} ranks on a machine with {gpus} GPU{"s"*(gpus != 1)}; wanted one for each rank')
+        if here > gpus:
+            raise ValueError(f'{here} ranks on a machine with {gpus} GPU{"s"*(gpus != 1)}; wanted one for each rank')
         device = f'cuda:{os.environ.get("LOCAL_RANK", rank)}'
         torch.cuda.set_device(device)
     backend = 'gloo' if device == 'cpu' else 'nccl'
@@ -182,17 +185,19 @@ from .tape import watching
 
 # %% ../nbs/14e_processes.ipynb #3d970b3c
 class _Bucket:
-    "Gradients that travel together: their memory, the place of each in it, laid out as its parameter is, and room for notes"
+    "Gradients that travel together: their memory, the place of each, laid out as its parameter is, and room for notes"
     def __init__(self, params, notes=0):
-        self.params, self.flat, self.places, at = params, params[0].new_zeros(sum(p.numel() for p in params) + notes), [], 0
+        self.params, self.places, at = params, [], 0
+        self.flat = params[0].new_zeros(sum(p.numel() for p in params) + notes)
         self.notes = self.flat[-notes:] if notes else None
         for p in params:
             own, at = self.flat[at:at+p.numel()], at + p.numel()
             dense = torch.empty_like(p).stride() == p.stride()
-            self.places.append(own.as_strided(p.shape, p.stride(), own.storage_offset()) if dense else own.view(p.shape))
+            laid = own.as_strided(p.shape, p.stride(), own.storage_offset()) if dense else own.view(p.shape)
+            self.places.append(laid)
 
 def _groups(params, size):
-    "Neighbours of one dtype together, up to `size` bytes and what is begun; no last one that is smaller than half of it"
+    "Neighbours of one dtype together, up to `size` bytes and what is begun; no last one smaller than half of it"
     found, room, kind = [], 0, None
     for p in params:
         if room <= 0 or p.dtype != kind: found, room, kind = [*found, []], size, p.dtype
@@ -202,7 +207,7 @@ def _groups(params, size):
     return found
 
 def _gone(rank, size, waited):
-    "The `ConnectionError` for a message that failed after `waited` seconds; `speaks`: whether this is the first rank that is left"
+    "The error for a message that failed after `waited` seconds; `speaks`: whether this is the first rank that is left"
     left, until = [rank], time.monotonic() + 3
     try:
         store = distributed.distributed_c10d._get_default_store()
@@ -231,11 +236,12 @@ class Ranks:
     """The processes that train `model` together, each on its rows of every batch
 
     Wants an initialised process group, such as `joined` makes. `ValueError` for a layer that needs the whole batch and
-    does not ask `over_ranks`. Each method is called by all ranks; `ConnectionError` in all where one is gone or hangs."""
+    does not ask `over_ranks`. Each method is called by all ranks; `ConnectionError` in all where one is gone."""
     def __init__(self, model:Module, # the same in each rank
                  bucket:int=None, # bytes that travel together; None: an eighth of the parameters, 256 kB to 25 MB
                 ):
-        self.model, self.params, self.rank, self.size = model, model.params(), distributed.get_rank(), distributed.get_world_size()
+        self.model, self.params = model, model.params()
+        self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
         self.bucket = bucket or max(256_000, min(25*10**6, sum(p.numel()*p.element_size() for p in self.params)//8))
         self.places, self.buckets, self.stop = {}, [], False
         for m in model.named_modules().values():
@@ -290,10 +296,11 @@ class Ranks:
                   n:int, # rows of the whole batch
                   asked:bool=False, # whether this rank wants to stop
                  ) -> float: # the loss of the whole batch
-        "One pass over a batch, of which each rank has its rows: leaves the gradients of the whole; `stop`: whether one asked"
+        "A pass over a batch, of which each rank has some rows; leaves the whole's gradients; `stop`: whether one asked"
         own = share(n, self.rank, self.size)
         count = own.stop - own.start
-        if len(x) != max(count, 1): raise ValueError(f'{len(x)} rows in rank {self.rank}; wanted {max(count, 1)} of {n}')
+        if len(x) != max(count, 1):
+            raise ValueError(f'{len(x)} rows in rank {self.rank}; wanted {max(count, 1)} of {n}')
         sent, given, missing = [], set(), {}
         def send(p):
             bucket, place = self.places[id(p)]
@@ -301,7 +308,8 @@ class Ranks:
             else: place.copy_(p.g)
             given.add(id(p))
             missing[id(bucket)] -= 1
-            while len(sent) < len(self.buckets) and not missing[id(self.buckets[len(sent)])]: # in one order in all ranks
+            while len(sent) < len(self.buckets): # in one order in all ranks
+                if missing[id(self.buckets[len(sent)])]: break
                 bucket = self.buckets[len(sent)]
                 if bucket.notes is not None:
                     part = (loss.g*loss).item() if count else 0.

@@ -26,7 +26,8 @@ def _flat(name, value):
 def _held(module): return [p for k,v in vars(module).items() for p in _flat(k, v)]
 def _tensors(values):
     "The tensors among `values`, and in the lists and dicts among them"
-    return [v for a in values for _,v in ([('', a)] if isinstance(a, Tensor) else _flat('', a)) if isinstance(v, Tensor)]
+    def inside(a): return [('', a)] if isinstance(a, Tensor) else _flat('', a)
+    return [v for a in values for _,v in inside(a) if isinstance(v, Tensor)]
 
 # %% ../nbs/03b_tape.ipynb #8fa9cf56
 class Call(NamedTuple):
@@ -46,7 +47,7 @@ def every(tape):
 
 # %% ../nbs/03b_tape.ipynb #bd9ddabe
 class _Here:
-    "What a thread is in: the tape of the call that runs, who watches, what runs in place of calls, whether it goes back"
+    "What a thread is in: the tape of the call that runs, who watches, what runs instead, whether it goes back"
     __slots__ = 'tape', 'watchers', 'instead', 'going_back'
     def __init__(self): self.tape, self.watchers, self.instead, self.going_back = None, (), None, False
 
@@ -83,7 +84,7 @@ def _arguments(cls):
     return [p.name for p in inspect.signature(cls.forward).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD][1:]
 
 def named_args(layer, args) -> list:
-    "`(name, value)` of `args` by the names that `layer.forward` has for them; `forward(self, *args)` has `x`, `x1`, `x2`"
+    "`(name, value)` of `args` by the names in `layer.forward`; `forward(self, *args)` has `x`, `x1`, `x2`"
     names = _arguments(type(layer))[:len(args)]
     return [p for k,a in zip(names + [f'x{i or ""}' for i in range(len(args) - len(names))], args) for p in _flat(k, a)]
 
@@ -98,15 +99,17 @@ _version, _no_call, _kinds = attrgetter('_version'), ((), None, (), None), {
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
 class _Note:
-    "What the machinery knows of a layer: its last call, the names of its parameters, what the forward that runs leaves on it"
+    "What the machinery knows of a layer: its last call, its parameters' names, what the forward that runs leaves on it"
     __slots__ = 'last', 'names', 'params', 'kept', 'wrote'
-    def __init__(self, names=None): self.last, self.names, self.params, self.kept, self.wrote = _no_call, names, None, None, ()
+    def __init__(self, names=None):
+        self.last, self.names, self.params, self.kept, self.wrote = _no_call, names, None, None, ()
 
 class Module:
-    """A layer: `forward` makes `out` from its arguments, `bwd(out, *args)` adds to the `.g` of each what follows from `out.g`
+    """A layer: `forward` makes `out` from its arguments, `bwd(out, *args)` adds to their `.g` what follows from `out.g`
 
-    A composite has `forward` alone: its way back is that of the layers it calls. Parameters are the floating-point tensors
-    that a layer holds before its first call, in lists and dicts too, but for `buffers` and names that begin with _."""
+    A composite has `forward` alone: its way back is that of the layers it calls. Parameters are the floating-point
+    tensors that a layer holds before its first call, in lists and dicts too, but for `buffers` and names that begin
+    with _."""
     __slots__ = '__note', '__dict__', '__weakref__'
     bwd, training = None, True
     constants = ('targ',) # names of arguments that get no gradient
@@ -122,7 +125,8 @@ class Module:
 
     def __setattr__(self, name, value):
         if name in ('args', 'out', 'tape'):
-            raise AttributeError(f'{type(self).__name__}.{name} shows the last call; wanted another name for what is kept')
+            raise AttributeError(f'{type(self).__name__}.{name} shows the last call; '
+                                 'wanted another name for what is kept')
         object.__setattr__(self, name, value)
         self.__note.params = None
         if self.__note.kept is not None and name not in self.buffers: self.__note.kept[name] = value
@@ -173,7 +177,7 @@ class Module:
         return params
 
     def __begin(self, args):
-        "Before a call from outside, and before the first: see that the tensors are of a kind, and that parameters go by name"
+        "Before a call from outside, and before the first: see that tensors are of a kind, and parameters go by name"
         if self.__note.names is None:
             self.__note.names, seen = tuple(self.__own()), {}
             for k,p in self.named_params().items():
@@ -184,17 +188,19 @@ class Module:
                                      'wanted one tensor, so that their gradients are added')
             _refuse_tensors(self, args)
         for t in args:
-            if not isinstance(t, Tensor) or t.layout is not torch.strided or t.dtype not in _kinds: _refuse_tensors(self, args)
+            if not isinstance(t, Tensor) or t.layout is not torch.strided or t.dtype not in _kinds:
+                _refuse_tensors(self, args)
 
     def backward(self,
                  fresh:bool=True, # whether to forget the gradients of the last pass; False: add to them
                  input_grad:bool=True, # whether to leave gradients on the arguments, which training has no use for
                 ):
-        """One pass: `.g` on every argument, every parameter and every tensor between, from `out.g`, which is 1 for a loss
+        """One pass: `.g` on every argument, every parameter and every tensor between, from `out.g`, 1 for a loss
 
-        `RuntimeError` before a call, or where gradients would be wrong: a plain operation that no layer records, a tensor
-        changed in place since, an output that no gradient came back for, another thread's call; `ValueError` where `out.g`
-        is missing or of another shape. A pass that fails leaves no gradients, or with `fresh=False` those there were."""
+        `RuntimeError` before a call, or where gradients would be wrong: a plain operation that no layer records, a
+        tensor changed in place since, an output that no gradient came back for, another thread's call; `ValueError`
+        where `out.g` is missing or of another shape. A pass that fails leaves no gradients, or with `fresh=False`
+        those there were."""
         note, name = self.__note, type(self).__name__
         args, out, tape, thread = note.last
         if out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
@@ -291,7 +297,7 @@ def label(root, layer):
 _busy, _lock = set(), threading.Lock() # the parameters that some thread's pass is writing to
 
 def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
-    "The way back over `tape`, what `root(*args)` noted on the way to `out`; gives the parameters that have a gradient from it"
+    "The way back over `tape`, what `root(*args)` noted up to `out`; gives the parameters that have a gradient from it"
     here, name, inputs, calls = _thread.here, type(root).__name__, _tensors(args), [*every(tape)]
     if here.going_back:
         raise RuntimeError(f'{name}.backward() inside a pass would begin a new one; wanted a layer without bwd, '
@@ -366,7 +372,8 @@ def _seed(name, out):
 def _unasked(tape, c, skipped):
     "Whether the output of `c` went to constants alone, or to calls that were skipped for the same reason"
     users = [u for u in tape if any(a is c.out for a in _tensors(u.args))]
-    if any(a is c.out for u in users if not any(u is s for s in skipped) for _,a in asked_args(u.layer, u.args)): return False
+    kept = [u for u in users if not any(u is s for s in skipped)]
+    if any(a is c.out for u in kept for _,a in asked_args(u.layer, u.args)): return False
     skipped.append(c)
     return bool(users) or not c.out.is_floating_point()
 
@@ -378,7 +385,8 @@ def _refuse_tensors(layer, args):
         raise ValueError(f'{type(layer).__name__}: {k} is {t.dtype}, {t.layout}; wanted float64, float32, bfloat16, '
                          'float16 or integers, torch.strided')
     if len({t.device for _,t in named}) > 1:
-        raise ValueError(f'{type(layer).__name__}: {", ".join(f"{k} on {t.device}" for k,t in named)}; wanted one device')
+        where = ', '.join(f'{k} on {t.device}' for k,t in named)
+        raise ValueError(f'{type(layer).__name__}: {where}; wanted one device')
 
 def _refuse_changed(root, c):
     "`RuntimeError` where something that the way back of `c` looks at is no longer what it was at the call"
@@ -416,6 +424,7 @@ def _refuse_plain(root, args, out, tape):
     finally:
         for p in still: p.requires_grad_(False)
     for whose,what,f in found:
-        raise RuntimeError(f'{whose}: {what} is made by a plain operation, {f.name().split("Backward")[0].lower()}, which '
+        op = f.name().split('Backward')[0].lower()
+        raise RuntimeError(f'{whose}: {what} is made by a plain operation, {op}, which '
                            'no layer records, so that gradients would be lost; wanted a layer for it')
     if not made: raise RuntimeError(f'{name}: no layer made its output; wanted one that does')

@@ -195,7 +195,7 @@ def _in_groups(ledger, root):
     return groups
 
 def _formulas(name, rows):
-    "`{gradient: [formula]}` of what `rows` wrote, the last first, those of layers inside the composite `name` with their names"
+    "`{gradient: [formula]}` of what `rows` wrote, the last first, those inside the composite `name` with their names"
     found = {}
     for r in reversed(rows):
         whose = f'{r.layer.removeprefix(f"{name}.")}: '*(r.layer != name)
@@ -237,7 +237,8 @@ def draw(layer:Module, # a layer, a composite or a Model
     for i,(name,forward,backward) in enumerate(groups):
         wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
         first, params = forward[0].reads, modules[name].named_params()
-        came = next((e for e in first if i and e.name == groups[i-1][1][-1].writes[0].name), first[0] if first else None)
+        before = groups[i-1][1][-1].writes[0].name if i else None
+        came = next((e for e in first if e.name == before), first[0] if first else None)
         tensors.append(tensor(came) if came else ('', ''))
         others = [e for e in first if e is not came]
         given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in others*(len(forward) == 1)]
@@ -247,7 +248,8 @@ def draw(layer:Module, # a layer, a composite or a Model
         lines = (wrote.get(f'{came.name}.g', 'nothing') if came else 'nothing').split('\n')
         back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
         many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
-        grads.append('\n'.join(many or [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]))
+        plain = [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]
+        grads.append('\n'.join(many or plain))
     tensors.append(tensor(groups[-1][1][-1].writes[0]))
     if len(groups) > most:
         first, last = most - most//2, len(groups) - most//2
@@ -273,7 +275,7 @@ def film_strip(layer:Module, # a layer, a composite or a Model
     chain = [f'{e.name}.g' for e in (forward[0].reads[0], *(r.writes[0] for r in forward))]
     places = {name: (i, 0) for i,name in enumerate(chain)}
     for i,r in enumerate(forward):
-        own = [name for name in written.get(r.out, ()) if name not in chain and name not in places and '.out' not in name]
+        own = [k for k in written.get(r.out, ()) if k not in chain and k not in places and '.out' not in k]
         places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
     done = {chain[-1]}
     size = 7, 1.15*len(backward) + 0.3
@@ -305,7 +307,7 @@ def draw_histograms(models, # a Model or another composite, or {name: Model} to 
                    ): # matplotlib Figure
     """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
 
-    Gives a matplotlib Figure. `ValueError` for no models, what is no `Model`, or a pass that does not come to its end."""
+    Gives a matplotlib Figure. `ValueError` for no models, what is no `Model`, or a pass that does not end."""
     import matplotlib.pyplot as plt
     if not isinstance(models, dict): models = {type(models).__name__: models}
     if not models: raise ValueError('no models; wanted one at least')
@@ -313,7 +315,8 @@ def draw_histograms(models, # a Model or another composite, or {name: Model} to 
     for column,(name,model) in enumerate(models.items()):
         _passed(model, inputs)
         calls = [c for c in model.tape if c.out is not model.out and c.out.g is not None]
-        if not calls: raise ValueError(f'{name}: a {type(model).__name__} with nothing between its layers; wanted a Model')
+        if not calls:
+            raise ValueError(f'{name}: a {type(model).__name__} with nothing between its layers; wanted a Model')
         depth.append(len(calls))
         for i,c in enumerate(calls):
             for row,t in enumerate((c.out, c.out.g)):
@@ -357,7 +360,8 @@ def _attr(value): # an attribute in single quotes, as JSON is full of double one
 
 def _lamp(name, x, y, kind, given=False):
     "A circle for a value, a square for a gradient"
-    shape = f'<circle cx="{x}" cy="{y}" r="7"' if kind == 'v' else f'<rect x="{x-7}" y="{y-7}" width="14" height="14" rx="2"'
+    circle, square = f'<circle cx="{x}" cy="{y}" r="7"', f'<rect x="{x-7}" y="{y-7}" width="14" height="14" rx="2"'
+    shape = circle if kind == 'v' else square
     return f'{shape} class="{kind}{" given"*given}" data-n={_attr(name)}/>'
 
 def _lanes(end, before, depth):
@@ -374,7 +378,7 @@ def _lanes(end, before, depth):
     return lanes
 
 def _map(layer, recorder):
-    "The calls of a pass as SVG: a node for each tensor that goes from call to call, with a lamp for it and one for its gradient"
+    "The calls of a pass as SVG: a node for each tensor that goes from call to call, and lamps for it and its gradient"
     names, calls, parts = recorder.names, layer.tape, []
     made, inputs = {id(c.out) for c in calls}, {id(t) for _,t in named_args(layer, layer.args) if isinstance(t, Tensor)}
     nodes, depth = {}, {} # {id of a tensor: it, and whether it gets a gradient}, {the same: calls before it}
@@ -390,7 +394,8 @@ def _map(layer, recorder):
         nodes[k], depth[k], before[k] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
         held[k] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
     lanes = _lanes(calls[-1].out, before, depth)
-    long = any(depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)] for c in calls for a in before[id(c.out)])
+    def far(c, a): return depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)]
+    long = any(far(c, a) for c in calls for a in before[id(c.out)])
     above, pitch = 76 if any(held.values()) else 30, 132
     def place(t): return 36 + pitch*depth[id(t)], 4 + above + 36*long + (above + 84)*lanes[id(t)]
     for c in calls:
@@ -408,16 +413,19 @@ def _map(layer, recorder):
         shown = hangs[:3] if len(hangs) > 4 else hangs
         for i,(t, asked) in enumerate(shown):
             hx, name = px + 30*i - 15*(len(shown) - 1), names.get(id(t), '')
-            parts += [f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>', _lamp(name, hx, y - 54, 'v', True)]
+            parts.append(f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>')
+            parts.append(_lamp(name, hx, y - 54, 'v', True))
             if asked: parts.append(_lamp(f'{name}.g', hx, y - 36, 'g'))
         if len(hangs) > len(shown): parts.append(f'<text x="{px+54}" y="{y-50}">+{len(hangs) - len(shown)}</text>')
     for t,asked in nodes.values():
         (x, y), name = place(t), names.get(id(t), '')
         parts.append(_lamp(name, x, y, 'v', id(t) not in made) + (_lamp(f'{name}.g', x, y + 28, 'g') if asked else ''))
-        parts += [f'<text x="{x}" y="{y+52+12*i}">{escape(s)}</text>' for i,s in enumerate(re.split(r'(?=\.out)', name))]
+        lines = enumerate(re.split(r'(?=\.out)', name))
+        parts += [f'<text x="{x}" y="{y+52+12*i}">{escape(s)}</text>' for i,s in lines]
     width, height = 72 + pitch*max(depth.values()), 4 + above + 36*long + (above + 84)*max(lanes.values()) + 72
     return ('<div class="map" tabindex="0" role="group" aria-label="the picture">'
-            f'<svg role="img" aria-label="tensors and layers, from left to right" width="{width}" viewBox="0 0 {width} {height}">'
+            '<svg role="img" aria-label="tensors and layers, from left to right" '
+            f'width="{width}" viewBox="0 0 {width} {height}">'
             f'{"".join(parts)}</svg></div>')
 
 # %% ../nbs/06d_play.ipynb #07e0f73b
@@ -444,7 +452,9 @@ def _matrix(t, caption, cls, width='', sign='', column=False):
         body, width = f'<div class="box" style="width:{across}px;height:{down}px"></div>', '0'
     else:
         gaps = t.shape[-2] if t.ndim > 2 else 0 # between the matrices of a stack
-        def row(i, r): return f'<tr{" class=gap" if gaps and i and i % gaps == 0 else ""}>{"".join(f"<td>{_num(v)}" for v in r)}'
+        def row(i, r):
+            gap = ' class=gap' if gaps and i and i % gaps == 0 else ''
+            return f'<tr{gap}>{"".join(f"<td>{_num(v)}" for v in r)}'
         rows = [row(i, r) for i,r in enumerate(_rows(t, column))]
         body = f'<table class=m aria-label={_attr(caption)}>{"".join(rows)}</table>'
     shape, style = str(list(t.shape)).replace(' ', ''), f' style=--w:{width or _wide(t)}'*(width != '0')
@@ -463,7 +473,8 @@ def _product(s):
     "Whether the root of a stage is a product of two matrices, perhaps with something added"
     e = next((a for a in s.expr.args if s.expr.op == '+' and getattr(a, 'op', '') == '@'), s.expr)
     two = [*s.operands.values()][:2]
-    return e.op == '@' and len(two) == 2 and [_text(a) for a in e.args] == [*s.operands][:2] and all(t.ndim == 2 for t in two)
+    if e.op != '@' or len(two) != 2 or any(t.ndim != 2 for t in two): return False
+    return [_text(a) for a in e.args] == [*s.operands][:2]
 
 def _says(s, most):
     "In words, how the entries of a stage came about"
@@ -491,20 +502,23 @@ def _why(w, s):
     if texts == ['out.g'] and s.expr.op == 'sum' and _dims(s) == (0,):
         return f' {name} was used for all {len(out)} rows of {_code("out")}: what each of them says is added up.'
     if not _product(s): return ''
-    if texts[1] == 'out.g': return f' The same {name} was used for all {len(out)} rows: what each of them says is added up.'
+    used = f'was used for all {len(out)} rows: what each of them says is added up.'
+    if texts[1] == 'out.g': return f' The same {name} {used}'
     if texts[0] != 'out.g': return ''
     return f' An entry of {name} went into all {out.shape[1]} columns of its row of {_code("out")}: it hears from each.'
 
 def _stage_html(s, say, after, most):
     texts, product, dims = [*s.operands], _product(s), _dims(s)
-    formula = ''.join(f'<span class="o{p % 4}">{escape(texts[p])}</span>' if i % 2 else escape(p) for i,p in enumerate(s.pieces))
+    def piece(i, p): return f'<span class="o{p % 4}">{escape(texts[p])}</span>' if i % 2 else escape(p)
+    formula = ''.join(piece(i, p) for i,p in enumerate(s.pieces))
     down, ts = dims == (0,) and len(texts) == 1 and next(iter(s.operands.values())).ndim == 2, [*s.operands.values()]
     under = [*ts[1:], s.value] if product else [ts[0], s.value] if down else [] # columns that stand over each other
     width = _wide(*under) if under else ''
     plus, column = product and len(ts) > 2, dims == (1,) and s.value.ndim == 1
     tables = [_matrix(t, k, f'o{i % 4}', width*any(t is u for u in under), '+ '*(plus and i == 2))
               for i,(k,t) in enumerate(s.operands.items())]
-    sign = '' if under or not ts else f'<div class="sign">{"=" if "e" in s.relation or "sep" in s.relation else "→"}</div>'
+    equal = '=' if 'e' in s.relation or 'sep' in s.relation else '→'
+    sign = '' if under or not ts else f'<div class="sign">{equal}</div>'
     tables.append(sign + _matrix(s.value, s.name, 'res', width, '= '*bool(under), column))
     data = dict(n=s.name, s=list(s.value.shape), **s.relation)
     line = f'<span class="res">{escape(s.name)}</span> = {formula}'
@@ -521,7 +535,8 @@ def _write_html(w, most, brief=False):
         if not entry.stats or not w.value.is_meta: return _why(w, s)
         mean, std, largest = map(_num, entry.stats[:3])
         return f'{_why(w, s)} mean {mean}, std {std}, largest {largest}, zeros {_share(entry.stats.zeros)}.'
-    parts = [_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', after(s), most) for i,s in enumerate(stages)]
+    def say(i): return '' if len(stages) == 1 else 'Then ' if i else 'First '
+    parts = [_stage_html(s, say(i), after(s), most) for i,s in enumerate(stages)]
     if len(parts) > 2: # the last one first to the eye
         first = ', '.join(f'{s.name} = {_code(_text(s.expr))}' for s in stages[:-1])
         parts[:-1] = [f'<details><summary>First {first}</summary>', *parts[:-1], '</details>']
@@ -531,7 +546,8 @@ def _write_html(w, most, brief=False):
     verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
     head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
     others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
-    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())*any(k != name for k,name in others)
+    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())
+    here *= any(k != name for k,name in others)
     note = f'<p class="note">{escape(r.warnings[0][1])}</p>' if r.warnings and entry is r.writes[-1] else ''
     return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>'
             f'<p class="how">{f"Here {here}." if here else ""}</p>{html}{note}')
@@ -545,7 +561,8 @@ class Player:
 
     def save(self, path): # file to write, such as 'pass.html'
         "Write a page of its own that needs nothing else, whole or not at all"
-        style = (':root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif;'
+        style = (':root{color-scheme:light dark}'
+                 'body{background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif;'
                  'max-width:50rem;margin:0 auto;padding:1rem}')
         page = ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
                 '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -602,7 +619,8 @@ def play(layer:Module, # a layer, a composite or a Model
     back = sum(w.step.direction == 'forward' for w in writes)
     text, began = _began(layer, recorder, most)
     frame = (f'<div class="player" role="group" aria-label={_attr(title)} data-lm-suppress-shortcuts="true">'
-             f'<!--| quarto-html-table-processing: none --><style>{_file("player.css")}</style>{_map(layer, recorder)}{_legend}'
+             '<!--| quarto-html-table-processing: none -->'
+             f'<style>{_file("player.css")}</style>{_map(layer, recorder)}{_legend}'
              '<div class="bar" hidden></div>', f'<script>{_file("player.js")}</script></div>')
     def size(*parts): return sum(len(part.encode(errors='replace')) for part in parts)
     whole = size(*frame, began, *steps)
@@ -612,16 +630,19 @@ def play(layer:Module, # a layer, a composite or a Model
         whole += size(brief) - size(steps[i])
         steps[i] = brief
     if whole > _heaviest:
-        raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; wanted {_heaviest:,} at most: play a part of it')
+        raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; '
+                         f'wanted {_heaviest:,} at most: play a part of it')
     lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr, 60))}' for w in writes]
     steps.insert(back, began)
     lines.insert(back, text)
     html = ''.join([frame[0], *steps, frame[1]]).encode(errors='replace').decode()
     return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], html)
 
-_legend = ('<p class="key" aria-hidden="true"><span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
-        '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>'
-        'numbers: three digits</p>')
+_legend = ('<p class="key" aria-hidden="true">'
+           '<span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
+           '<span><i style="background:rgb(38,120,230)"></i>read</span>'
+           '<span><i style="background:rgb(232,126,4)"></i>written</span>'
+           'numbers: three digits</p>')
 
 # %% ../nbs/06e_formulas.ipynb #ddbd0219
 import math, re, weakref
@@ -649,7 +670,9 @@ def _inside(args): return [b for a in args for b in (a if type(a) is list else [
 
 def _expr(op, *args, most=300):
     "`op` of `args`; where that would have more than `most` parts, its long ones are left out"
-    def short(a): return [*map(short, a)] if type(a) is list else a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
+    def short(a):
+        if type(a) is list: return [*map(short, a)]
+        return a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
     if sum(a.size for a in _inside(args)) > most: args = [*map(short, args)]
     inner = _inside(args)
     return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
@@ -671,7 +694,8 @@ def _turned(e):
 def _applied(op, args, kwargs, given, result):
     "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
     op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
-    alike = given is not None and given.shape == result.shape and given.is_floating_point() == result.is_floating_point()
+    def kind(t): return t.shape, t.is_floating_point()
+    alike = given is not None and kind(given) == kind(result)
     if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
     if op == 'copy' and isinstance(args[1], _Expr): return args[1]
     if op in ('t', 'transpose', 'permute') and matrix:
@@ -688,7 +712,7 @@ def _applied(op, args, kwargs, given, result):
         v = kwargs.get('value', 1)
         product = _expr('*', *args[1:]) if abs(v) == 1 else _expr('*', _expr('*', abs(v), args[1]), args[2])
         return _expr('-' if v < 0 else '+', args[0], product)
-    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, whatever tensor they are made like
+    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, of whatever it is made like
         return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
     kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
     if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
@@ -816,7 +840,8 @@ from .tape import _flat, _held, _thread, label, named_args, out_names
 # %% ../nbs/06f_steps.ipynb #eedfbaa4
 def _kept(t, most):
     "A copy of `t`, or, where it has more than `most` entries, its shape and dtype alone"
-    return t.detach().to('cpu', copy=True) if 0 < t.numel() <= most else torch.empty(t.shape, dtype=t.dtype, device='meta')
+    if 0 < t.numel() <= most: return t.detach().to('cpu', copy=True)
+    return torch.empty(t.shape, dtype=t.dtype, device='meta')
 
 class _Running:
     "A step while it runs: what it was given, under the names that its layer has for them"
@@ -829,7 +854,7 @@ class _Running:
         left = [*_held(m), *(_flat('out', vars(args[0])) if back else ())] # what forward left, and buffers
         given = {k: t for k,t in left if isinstance(t, Tensor) and k != 'out.g'} | self.local
         self.ops, self.before, self.most = _Ops(given, most or 0), {}, most
-        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients that were there
+        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients, if there
         for k,t in reversed(self.local.items()):
             if back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
 
@@ -845,7 +870,8 @@ class _Running:
     def found(self, k, t):
         "The gradient of `t`, which is called `k` here, is there already, and what follows is told from it"
         others = [a for a in self.local.values() if a is not t]
-        if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
+        if any(getattr(a, 'g', None) is t.g for a in others):
+            t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
         self.ops.call(t.g, f'{k}.g')
         if self.most is not None: self.kept[f'{k}.g'] = _kept(t.g, self.most)
         self.before[k] = weakref.ref(t.g), t.g._version
@@ -941,7 +967,7 @@ def _kaiming(m, n_in, n_out):
     return ''
 
 def _warn_entry(e, t, given):
-    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step that was `given` tensors"
+    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step `given` tensors"
     if e.stats and not math.isfinite(e.stats.largest):
         def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
         nans, infs = count(t, torch.isnan), count(t, torch.isinf)
@@ -1024,8 +1050,9 @@ def _recorded(layer, inputs, most):
 
 # %% ../nbs/06g_terms.ipynb #08a4fdad
 #| code-fold: true
-_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul, '**': operator.pow,
-         '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le, '==': operator.eq, '!=': operator.ne}
+_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul,
+         '**': operator.pow, '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le,
+         '==': operator.eq, '!=': operator.ne}
 
 class _NoValue(Exception): "What an expression is cannot be told"
 
@@ -1058,7 +1085,8 @@ def _value(e, known): # {name or formula: tensor}
 def _alike(a, b):
     "Whether two tensors are as equal as their dtype allows"
     if not isinstance(a, Tensor) or a.shape != b.shape or a.is_meta or b.is_meta: return False
-    return torch.equal(a, b) or b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
+    if torch.equal(a, b): return True
+    return b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
 
 # %% ../nbs/06g_terms.ipynb #7e24aa2a
 #| code-fold: true
@@ -1099,7 +1127,7 @@ def _terms(f, operands, value): # f(tensors) -> the result
     return (found, factor) if right else None
 
 def _depends(f, operands, value):
-    "For each entry of `value` one term of all entries of `operands` that it changes with, by a little, or up and down by much"
+    "For each entry of `value` one term of all entries of `operands` that it changes with, up or down, a little or much"
     operands = [t.double() if t.is_floating_point() else t for t in operands]
     found, value = [[] for _ in range(value.numel())], f(operands)
     for o,t in enumerate(operands):
@@ -1116,7 +1144,8 @@ def _depends(f, operands, value):
 
 # %% ../nbs/06g_terms.ipynb #e6258c35
 #| code-fold: true
-_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split', 'unbind'}
+_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split',
+          'unbind'}
 
 def _atom(e):
     "Whether `e` is an operand as it stands: a name, a constant, or one of them turned"
@@ -1198,7 +1227,8 @@ def _stages(name, e, value, known, most):
         if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [apart(a) for a in e]
         if not isinstance(e, _Expr) or _atom(e): return e
         product = [isinstance(a, _Expr) and a.op == '@' for a in e.args]
-        if whole and e.op == '+' and sum(product) == 1 and all(_atom(a) or p for a,p in zip(e.args, product)): # x @ w + b
+        plain = all(_atom(a) or p for a,p in zip(e.args, product))
+        if whole and e.op == '+' and sum(product) == 1 and plain: # x @ w + b
             return e._replace(args=tuple(apart(a, whole=True) for a in e.args))
         if e.op == '[]': # of what an operation with several results gave
             e = e._replace(args=(apart(e.args[0], whole=True), e.args[1]))
@@ -1210,4 +1240,5 @@ def _stages(name, e, value, known, most):
     try: last = apart(e, whole=True)
     except _NoValue: found, last = [], e
     found.append(_stage(name, last, value, known, most))
-    return found if found[-1].relation else [_stage(name, e, value, known, most)] # in one where nothing more is to be told
+    if found[-1].relation: return found
+    return [_stage(name, e, value, known, most)] # in one where nothing more is to be told

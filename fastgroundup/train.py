@@ -183,7 +183,8 @@ class _Run:
 
     def state(self):
         h = self.history
-        return dict(facts=self.facts, epoch=self.epoch, taken=self.taken, order=self.order, random=_get_random(self.generator, self.device),
+        return dict(facts=self.facts, epoch=self.epoch, taken=self.taken, order=self.order,
+                    random=_get_random(self.generator, self.device),
                     params=self.model.named_params(), buffers=self.model.named_buffers(),
                     opt={k: v for k,v in vars(self.opt).items() if k != 'params'},
                     losses=torch.tensor(h.losses, dtype=torch.float64), epochs=[tuple(e) for e in h.epochs],
@@ -204,7 +205,8 @@ class _Run:
 def _facts(model, x, y, opt, schedule, **numbers):
     "What is the same in all ranks, and before and after a break: `{what it is: a value}`"
     tensors = {k: f'{tuple(t.shape)} {t.dtype}' for k,t in (model.named_params() | model.named_buffers()).items()}
-    hyper = {f'opt.{k}': v for k,v in vars(opt).items() if isinstance(v, (float, tuple)) and not (k == 'lr' and schedule)}
+    named = {k: v for k,v in vars(opt).items() if not (k == 'lr' and schedule)}
+    hyper = {f'opt.{k}': v for k,v in named.items() if isinstance(v, (float, tuple))}
     data = {k: f'{tuple(t.shape)} {t.dtype} of digest {digest(t)}' for k,t in (('x', x), ('y', y))}
     rates = tuple(schedule(i/8) for i in range(8)) if schedule else None
     return tensors | data | numbers | {'opt': type(opt).__name__, 'schedule': rates} | hyper
@@ -300,7 +302,7 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
                        opt:str='momentum', # sgd, momentum or adam
                        lr:float=None, # largest of the cycle; 0.2, for adam 0.002; for cnn half as much again
                        weight_decay:float=None, # λ of λ·w, added to the gradient; 0, for cnn 0.0005
-                       shift:int=None, # move each batch by up to so many pixels, against learning by heart; 0, for cnn 1
+                       shift:int=None, # move each batch by up to so many pixels, so that none comes twice; 0, for cnn 1
                        seed:int=42, # seed of the weights and of the order
                        compiled:bool=False, # whether to compile the step first, which takes ten seconds or two
                        device:str='cpu', # cpu or cuda
@@ -458,7 +460,7 @@ def _sums(model, x, y, first=0, ranks=1):
 def clip_grad_norm(params, # the parameters, with their gradients in `.g`
                    most:float, # the largest norm of all gradients together, above 0
                   ) -> Tensor: # that norm as it was, a scalar
-    "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_` does"
+    "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`"
     found = [p for p in params if getattr(p, 'g', None) is not None]
     norm = torch.stack([torch.linalg.vector_norm(p.g) for p in found]).norm()
     share = (most/(norm + 1e-6)).clamp(max=1.)
@@ -471,7 +473,8 @@ class _Stop:
     def __enter__(self):
         self.asked, self.old, self.ended = None, {}, False
         def ask(signum, frame): # torchrun sends the Ctrl-C of a terminal once more
-            if self.asked and signum == signal.SIGINT and time.monotonic() - self.asked > 1 and callable(self.old[signum]):
+            again = self.asked and signum == signal.SIGINT and time.monotonic() - self.asked > 1
+            if again and callable(self.old[signum]):
                 self.old[signum](signum, frame)
             self.asked, self.ended = self.asked or time.monotonic(), self.ended or signum == signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
@@ -504,7 +507,7 @@ def _plain_step(model, opt, x, targ, clip=None):
     return loss
 
 def _refuse_data(model, x, y):
-    "`ValueError` for data that do not fit `model`: one row of x, and the least and the largest of labels, or all targets"
+    "`ValueError` for data that do not fit `model`: one row of x, the least and the largest of labels, or all targets"
     evaluate(model, x[:1], y[:1])
     batches(x, y, 1, shuffle=False) # as many rows of one as of the other
     one, loss = model.predict(x[:1]), copy.copy(model.loss)
@@ -524,7 +527,7 @@ def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoi
     if ranks and compiled: raise ValueError(f'compiled in {ranks.size} ranks; wanted one process for a compiled step')
     if ranks and bs < ranks.size:
         raise ValueError(f'batches of {bs} rows for {ranks.size} ranks; wanted a row for each at least')
-    with torch.random.fork_rng([x.device] if x.is_cuda else []): # all that is refused is refused before the first step, on a copy
+    with torch.random.fork_rng([x.device] if x.is_cuda else []): # refused before the first step, on a copy
         trial, (xb, yb) = copy.deepcopy(model), next(batches(x, y, bs, shuffle=False))
         trial(xb, yb)
         trial.backward(input_grad=False)
@@ -534,7 +537,8 @@ def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoi
 def _strange(x, y, rows):
     "In words, which of the `rows` of the data is the first that is not finite; '' where all are"
     for name,t in (('x', x), ('y', y)):
-        found = t.index_select(0, rows).isfinite().flatten(1) if t.ndim > 1 else t.index_select(0, rows).isfinite()[:, None]
+        rows_of = t.index_select(0, rows).isfinite()
+        found = rows_of.flatten(1) if t.ndim > 1 else rows_of[:, None]
         wrong = (~found.all(1)).nonzero().flatten()
         if len(wrong): return f'row {rows[wrong[0]]} of {name} is not finite, row {wrong[0]} of the batch; '
     return ''
@@ -580,7 +584,9 @@ def fit(model:Model,
     if ranks: ranks.agree({'what fit says': 'nothing'})
     steps = min(steps or len(x), math.ceil(len(x)/bs))
     given = {k: 'given' if v is not None else 'none' for k,v in (('generator', generator), ('augment', augment))}
-    facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given) if ranks or checkpoint else {}
+    facts = {}
+    if ranks or checkpoint:
+        facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given)
     run, first = _Run(model, opt, generator, facts), not ranks or ranks.rank == 0
     if ranks:
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
@@ -603,14 +609,16 @@ def fit(model:Model,
                 loss = ranks.gradients(xb, yb, len(rows), bool(stop.asked)) if ranks else step(xb, yb).item()
                 if not math.isfinite(loss):
                     raise FloatingPointError(
-                        f'the loss is {loss} at step {len(history.losses) + 1}, batch {run.taken + 1} of epoch {run.epoch}, with '
-                        f'lr={opt.lr:.3g}; {_strange(x, y, rows)}the parameters are as they were before this step')
+                        f'the loss is {loss} at step {len(history.losses) + 1}, batch {run.taken + 1} of epoch '
+                        f'{run.epoch}, with lr={opt.lr:.3g}; {_strange(x, y, rows)}'
+                        'the parameters are as they were before this step')
                 if ranks: _move(opt, clip)
                 history.losses.append(loss)
                 run.taken += 1
                 if bar: bar.update()
                 history.interrupted = ranks.stop if ranks else bool(stop.asked)
-                if keep and first and run.taken < steps and (history.interrupted or keep.due()): keep.save(len(history.losses), run.state())
+                due = run.taken < steps and (history.interrupted or keep and keep.due())
+                if keep and first and due: keep.save(len(history.losses), run.state())
                 if history.interrupted: break
             if bar: bar.close()
             counts = [min(bs, len(x) - i*bs) for i in range(run.taken)]
@@ -633,7 +641,9 @@ from .tape import _held
 
 def _leaves(opt):
     "The tensors of an optimizer's state, numbers turned into tensors of one: `{parameter: [tensor]}`"
-    def tensor(t, p): return t if isinstance(t, Tensor) else torch.tensor(float(t), dtype=torch.float64, device=p.device)
+    def tensor(t, p):
+        if isinstance(t, Tensor): return t
+        return torch.tensor(float(t), dtype=torch.float64, device=p.device)
     return {i: [tensor(t, opt.params[i]) for t in (s if isinstance(s, tuple) else (s,))] for i,s in opt.state.items()}
 
 def _captured(run, x, targ, tensors):
@@ -654,18 +664,20 @@ def _captured(run, x, targ, tensors):
     return replay
 
 class _Program:
-    "The step of `model` and `opt` for batches like `x` and `targ`, compiled; for any number of rows where `rows` is true"
+    "The step of `model` and `opt` for batches like `x` and `targ`, compiled; for any number of rows if `rows` is true"
     def __init__(self, model, opt, clip, x, targ, rows):
         from torch._inductor.compile_fx import compile_fx
         from torch._inductor.cpp_builder import get_cpp_compiler
         if x.device.type == 'cpu':
             try: get_cpp_compiler()
-            except Exception: raise RuntimeError('compile_step found no C++ compiler; wanted g++ or clang++ on the path, or fit '
-                                                 'without compiled') from None
+            except Exception:
+                raise RuntimeError('compile_step found no C++ compiler; wanted g++ or clang++ on the path, '
+                                   'or fit without compiled') from None
         held = {id(t): t for m in model.named_modules().values() for _,t in _held(m) if isinstance(t, Tensor)}
         held |= {id(p): p for p in opt.params}
         states = _leaves(opt)
-        opt.state = {i: tuple(s) if isinstance(opt.state[i], tuple) else s[0] for i,s in states.items()} # from now on all tensors
+        def kept(i, s): return tuple(s) if isinstance(opt.state[i], tuple) else s[0]
+        opt.state = {i: kept(i, s) for i,s in states.items()} # from now on all tensors
         self.lr = torch.tensor(float(opt.lr), dtype=torch.float64, device=x.device)
         self.tensors = [self.lr, *held.values(), *[t for s in states.values() for t in s]]
         named = {'x': x, 'targ': targ} | {str(i): t for i,t in enumerate(self.tensors)}
@@ -697,7 +709,8 @@ class _Program:
 
     def __call__(self, x, targ, lr):
         if [*map(_kind, self.tensors)] != self.kinds:
-            raise RuntimeError('a parameter has another shape, dtype or device than when the step was compiled; wanted compile_step again')
+            raise RuntimeError('a parameter has another shape, dtype or device than when the step was compiled; '
+                               'wanted compile_step again')
         if lr != self.rate: self.lr.fill_(lr)
         self.rate = lr
         return self.run(x, targ, *self.tensors)
@@ -710,17 +723,17 @@ def compile_step(model:Model, # called as model(x, targ)
                  clip:float=None, # largest norm of all gradients together, as in clip_grad_norm
                  rows:int=None, # rows of the usual batch; None: those of the first
                 ): # function step(x, targ) -> loss, a scalar
-    """One step of training, forward, `bwd` and the update, as one compiled program; the numbers are those of the plain loop
+    """One step of training, forward, `bwd` and the update, as one compiled program, with the plain loop's numbers
 
-    The usual batch is compiled for its number of rows, and on a GPU captured as a CUDA graph; one of another for any. Where
-    the loss is not finite, nothing moves. The program leaves no gradients. `ValueError` for a model that depends on the values of its tensors, `RuntimeError`
-    without a C++ compiler."""
+    The usual batch is compiled for its number of rows, and on a GPU captured as a CUDA graph; one of another for any.
+    Where the loss is not finite, nothing moves. The program leaves no gradients. `ValueError` for a model that depends
+    on the values of its tensors, `RuntimeError` without a C++ compiler."""
     programs, usual, modules = {}, {}, [*model.named_modules().values()]
     opt.start()
     @torch.no_grad()
     def step(x, targ):
         n, hyper = len(x), tuple(v for k,v in vars(opt).items() if isinstance(v, (int, float, tuple)) and k != 'lr')
-        kind = (x.shape[1:], x.dtype, x.device, targ.shape[1:], targ.dtype, targ.device, hyper, *[m.training for m in modules])
+        kind = (*((t.shape[1:], t.dtype, t.device) for t in (x, targ)), hyper, *[m.training for m in modules])
         if not n or len(targ) != n: return _plain_step(model, opt, x, targ, clip) # which says what does not fit
         key = (kind, n if usual.setdefault(kind, rows or n) == n else None)
         if n == 1 and key[1] is None: return _plain_step(model, opt, x, targ, clip) # an axis of one broadcasts
