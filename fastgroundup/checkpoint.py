@@ -56,10 +56,10 @@ def _refuse_unwritable(path):
 
 # %% ../nbs/07b_checkpoint.ipynb #85b64ede
 def save_params(model:Model, path): # path of the file
-    """Write the parameters of `model` to `path`, a tied one under each of its names
+    """Write the parameters and buffers of `model` to `path`
 
-    And its buffers. `OSError` where it cannot be written, `ImportError` where
-    safetensors is not installed."""
+    A tied one stands under each of its names. `OSError` where it cannot be written,
+    `ImportError` where safetensors is not installed."""
     _write(path, _data(model.named_params() | model.named_buffers()))
 
 @torch.no_grad()
