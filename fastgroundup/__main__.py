@@ -77,7 +77,8 @@ _check, _train, _gpt, _bench = (partial(_run, k) for k in _commands)
 
 def _main(command='', *rest):
     if command in _commands: return _run(command, rest)
-    if command in ('-h', '--help', '--version'): return print(_help if command != '--version' else f'fastgroundup {__version__}')
+    if command == '--version': return print(f'fastgroundup {__version__}')
+    if command in ('-h', '--help'): return print(_help)
     print(f'python -m fastgroundup {command}; wanted one of {", ".join(_commands)}, -h or --version', file=sys.stderr)
     return 2
 

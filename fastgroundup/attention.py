@@ -21,9 +21,10 @@ class Softmax(Module):
 
 # %% ../nbs/12_attention.ipynb #2b3e351b
 class Embedding(Module):
-    """A row of `w` for each index, as `nn.Embedding`: idx `(...)` integers, w `(many, c)`
+    """A row of `w` for each index, as `nn.Embedding`
 
-    out `(..., c)`. `ValueError` for an index that the table does not have."""
+    idx `(...)` integers, w `(many, c)`, out `(..., c)`. `ValueError` for an index that
+    the table does not have."""
     def __init__(self, w): self.w = w
     def forward(self, idx):
         if idx.is_floating_point():
@@ -86,8 +87,8 @@ class Silu(Module):
 class Attention(Module):
     """Attention in `heads`: x `(n, t, 3c)`, out `(n, t, c)`
 
-    Queries, keys and values stand side by side in x, heads inside each. `ValueError` for
-    a width that heads and the three do not divide."""
+    Queries, keys and values stand side by side in x, heads inside each. `ValueError`
+    for a width that heads and the three do not divide."""
     def __init__(self, heads:int, # 1 or more
                  causal:bool=True, # whether a place sees none that come later
                 ):
@@ -136,7 +137,8 @@ class Block(Module):
                  causal:bool=True, # whether a place sees none that come later
                 ):
         if heads < 1 or c % heads:
-            raise ValueError(f'c={c} features for {heads} heads; wanted a multiple of them')
+            raise ValueError(f'c={c} features for {heads} heads; '
+                             'wanted a multiple of them')
         def lin(n, m, last=False):
             size = 0.02/math.sqrt(2*depth if last else 1)
             w = torch.randn(m, n, generator=generator)*size

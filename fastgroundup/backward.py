@@ -13,18 +13,19 @@ from .forward import as_target, lin, mse, relu
 
 # %% ../nbs/02_backward.ipynb #d597ac98
 def add_grad(t:Tensor, # any shape
-             value:Tensor, # of t's shape: one use's share of the gradient of the loss with respect to `t`
+             value:Tensor, # of t's shape: one use's share of the gradient of the loss
             ):
-    "Add `value` to `t.g` where it is wanted; `ValueError` where it does not have `t`'s shape"
+    "Add `value` to `t.g` where it is wanted; `ValueError` for one of another shape"
     if value.shape != t.shape:
-        raise ValueError(f'gradient of shape {tuple(value.shape)} for a tensor of shape {tuple(t.shape)}; '
-                         'wanted the same shape')
+        raise ValueError(f'gradient of shape {tuple(value.shape)} for a tensor '
+                         f'of shape {tuple(t.shape)}; wanted the same shape')
     if not wants(t): return
     g = getattr(t, 'g', None)
     t.g = value if g is None else g + value
 
 # %% ../nbs/02_backward.ipynb #6b695701
-class _Pass(threading.local): # while a pass runs: ids of tensors whose gradient nobody asked for; memory, by id, for some gradients
+class _Pass(threading.local):
+    "While a pass runs: ids of tensors whose gradient nobody asked for; memory, by id, for some gradients"
     unwanted, room = frozenset(), {}
 _pass = _Pass()
 
@@ -35,12 +36,12 @@ def wants(t:Tensor, # any shape
 
 # %% ../nbs/02_backward.ipynb #a77a80ba
 def zero_grad(*tensors):
-    "Forget the gradients of `tensors`, whose `.g` becomes None: a new pass starts fresh"
+    "Forget the gradients of `tensors`: each `.g` becomes None, and a pass starts fresh"
     for t in tensors: t.g = None
 
 # %% ../nbs/02_backward.ipynb #aac1cdb5
 def mse_grad(inp:Tensor, # (n, k) or (n,): what mse was given
-             targ:Tensor, # the target it was given, a constant: no gradient is found for it
+             targ:Tensor, # the target it was given, a constant: it gets no gradient
              out:Tensor=None, # the loss it returned, whose `.g` multiplies; None: 1
             ):
     "Add the gradient of `mse(inp, targ)` to `inp.g`"
@@ -49,7 +50,7 @@ def mse_grad(inp:Tensor, # (n, k) or (n,): what mse was given
 
 # %% ../nbs/02_backward.ipynb #5a48bec2
 def relu_grad(inp:Tensor, # any shape: what relu was given
-              out:Tensor, # of the same shape: what it returned, with its gradient in `out.g`
+              out:Tensor, # of that shape: what it returned, its gradient in `out.g`
              ):
     "Add `out.g`, where `inp` is positive, to `inp.g`"
     add_grad(inp, out.g * (inp > 0))

@@ -6,28 +6,21 @@
 __all__ = ['in_turn', 'Result', 'bench', 'limits', 'overhead', 'growth', 'peak_memory', 'fastgroundup_bench']
 
 # %% ../nbs/08_bench.ipynb #30bffc11
-import os, platform, re, statistics, subprocess, sys, time
-from functools import partial
-from json import dumps as _dumps
+import platform, re, statistics, time
 from pathlib import Path
 import torch
-from fastcore.script import call_parse
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from . import __version__
 from .compare import rel_error
 from .data import load_mnist
 from .forward import init_params
-from .layers import Chain, CrossEntropy, Lin, Model, Mse, Relu
-from .ranks import pieces
+from .layers import Chain
 from .tape import Module
-from .train import _wanted_device, SGD, compile_step, _refuse_unwritable, _write
 
 # %% ../nbs/08_bench.ipynb #5ec58b1e
 def in_turn(runs:dict, # {name: function of no arguments}
             rounds:int=9, # how often each takes its turn
             calls:int=1, # calls in a turn
-            wait=lambda: None, # what waits for the device, such as `torch.cuda.synchronize`
+            wait=lambda: None, # what waits for the device: `torch.cuda.synchronize`
            ) -> dict: # {name: [seconds a call, of each turn]}
     "Time `runs` in turn, after one turn that does not count"
     times = {name: [] for name in runs}
@@ -42,188 +35,6 @@ def in_turn(runs:dict, # {name: function of no arguments}
             if turn: times[name].append((time.perf_counter() - start)/calls)
     return times
 
-# %% ../nbs/08_bench.ipynb #c7be61a9
-class _OldModule: # the classes of the original notebooks, from fast.ai's course22p2
-    def __call__(self, *args):
-        self.args = args
-        self.out = self.forward(*args)
-        return self.out
-    def backward(self): self.bwd(self.out, *self.args)
-
-class _OldLin(_OldModule):
-    def __init__(self, w, b): self.w, self.b = w, b
-    def forward(self, inp): return inp@self.w + self.b
-    def bwd(self, out, inp):
-        inp.g = self.out.g @ self.w.t()
-        self.w.g = inp.t() @ self.out.g
-        self.b.g = self.out.g.sum(0)
-
-class _OldRelu(_OldModule):
-    def forward(self, inp): return inp.clamp_min(0.)
-    def bwd(self, out, inp): inp.g = (inp>0).float() * out.g
-
-class _OldMse(_OldModule):
-    def forward(self, inp, targ): return (inp.squeeze() - targ).pow(2).mean()
-    def bwd(self, out, inp, targ): inp.g = 2*(inp.squeeze() - targ).unsqueeze(-1) / targ.shape[0]
-
-class _OldCrossEntropy(_OldModule): # which they do not have: written in their way
-    def forward(self, inp, targ): return -inp.log_softmax(1)[range(len(targ)), targ].mean()
-    def bwd(self, out, inp, targ):
-        inp.g = inp.softmax(1)
-        inp.g[range(len(targ)), targ] -= 1
-        inp.g /= len(targ)
-
-class _OldModel:
-    def __init__(self, w1, b1, w2, b2, loss):
-        self.layers, self.loss = [_OldLin(w1,b1), _OldRelu(), _OldLin(w2,b2)], loss
-    def __call__(self, x, targ):
-        for l in self.layers: x = l(x)
-        return self.loss(x, targ)
-    def backward(self):
-        self.loss.backward()
-        for l in reversed(self.layers): l.backward()
-
-def _sequential(w1, b1, w2, b2):
-    "`nn.Sequential` with these weights"
-    net = nn.Sequential(nn.Linear(*w1.shape), nn.ReLU(), nn.Linear(*w2.shape)).to(w1)
-    with torch.no_grad():
-        for p,t in zip(net.parameters(), (w1.t(), b1, w2.t(), b2)): p.copy_(t)
-    return net
-
-def _turned(tensors): return [t.detach().t() if t.ndim == 2 else t.detach() for t in tensors] # nn.Linear's (n_out, n_in)
-
-def _jax(device):
-    "JAX and its numpy; ImportError in a sentence where it is not installed"
-    if device != 'cpu': raise ImportError('timed on the CPU only')
-    try: import jax
-    except ImportError: raise ImportError("not installed; pip install 'fastgroundup[bench]' brings it") from None
-    return jax, jax.numpy
-
-def _numpy(t): return torch.tensor(__import__('numpy').asarray(t))
-
-# %% ../nbs/08_bench.ipynb #4da3243c
-def _pass_peers(x, y, params, input_grad):
-    "`{name: maker}` of a pass; a maker gives `(run, result)`, the result being the gradients of x, if asked for, and `params`"
-    leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *params))]
-    def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
-
-    def original():
-        own = [t.clone() for t in (x, *params)]
-        model = _OldModel(*own[1:], _OldMse())
-        def run():
-            model(own[0], y)
-            model.backward()
-        return run, grads(own, 'g')
-
-    def autograd():
-        def run():
-            for t in leaves: t.grad = None
-            xa, w1, b1, w2, b2 = leaves
-            (((xa @ w1 + b1).clamp_min(0.) @ w2 + b2).squeeze(-1) - y).pow(2).mean().backward()
-        return run, grads(leaves, 'grad')
-
-    def module(compiled=False):
-        net, xa = _sequential(*params), leaves[0]
-        def loss(): return nn.functional.mse_loss(net(xa).squeeze(-1), y)
-        f = torch.compile(loss) if compiled else loss
-        def run():
-            xa.grad = None
-            net.zero_grad()
-            f().backward()
-        return run, lambda: [xa.grad]*input_grad + _turned(p.grad for p in net.parameters())
-
-    def jax_jit():
-        jax, jnp = _jax(x.device.type)
-        args, targ, last = [jnp.array(t.numpy()) for t in (x, *params)], jnp.array(y.numpy()), []
-        def loss(x, w1, b1, w2, b2): return (((jax.nn.relu(x @ w1 + b1) @ w2 + b2)[:,0] - targ)**2).mean()
-        grad = jax.jit(jax.grad(loss, argnums=tuple(range(not input_grad, 5))))
-        def run(): last[:] = jax.block_until_ready(grad(*args))
-        return run, lambda: [_numpy(g) for g in last]
-
-    def by_hand():
-        own = [t.clone() for t in (x, *params)]
-        model = Model([Lin(*own[1:3]), Relu(), Lin(*own[3:])], Mse())
-        size = 8192 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
-        return lambda: pieces(model, own[0], y, size, input_grad), grads(own, 'g')
-
-    def floor():
-        w1, w2, g = params[0], params[2], torch.randn(len(x), params[0].shape[1]).to(x)
-        o, memory = torch.randn(len(x), w2.shape[1]).to(x), x.new_empty(x.shape[::-1]).t()
-        def run():
-            x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
-            if input_grad: torch.mm(g, w1.t(), out=memory)
-        return run, None
-
-    peers = {'original': original} if input_grad else {}
-    return peers | {'autograd': autograd, 'nn.Module': module, 'torch.compile': partial(module, True), 'JAX': jax_jit,
-                    'by hand': by_hand, 'floor': floor}
-
-# %% ../nbs/08_bench.ipynb #b14f355f
-def _step_peers(x, y, params, lr=0.1):
-    "The same of a training step: cross-entropy, backward, and SGD; the result is the parameters after it"
-    def original():
-        own = [t.clone() for t in params]
-        model = _OldModel(*own, _OldCrossEntropy())
-        def run():
-            model(x, y)
-            model.backward()
-            for p in own: p -= lr*p.g
-        return run, lambda: own
-
-    def autograd():
-        own = [t.clone().requires_grad_() for t in params]
-        def run():
-            for t in own: t.grad = None
-            w1, b1, w2, b2 = own
-            cross_entropy((x @ w1 + b1).clamp_min(0.) @ w2 + b2, y).backward()
-            with torch.no_grad():
-                for t in own: t -= lr*t.grad
-        return run, lambda: [t.detach() for t in own]
-
-    def module(compiled=False):
-        net = _sequential(*params)
-        opt = torch.optim.SGD(net.parameters(), lr)
-        def loss(xb, yb): return cross_entropy(net(xb), yb)
-        f = torch.compile(loss) if compiled else loss
-        def run():
-            opt.zero_grad()
-            f(x, y).backward()
-            opt.step()
-        return run, lambda: _turned(net.parameters())
-
-    def jax_jit():
-        jax, jnp = _jax(x.device.type)
-        state, xj, yj = [[jnp.array(t.numpy()) for t in params]], jnp.array(x.numpy()), jnp.array(y.numpy())
-        def loss(ps, x, y):
-            w1, b1, w2, b2 = ps
-            log_p = jax.nn.log_softmax(jax.nn.relu(x @ w1 + b1) @ w2 + b2)
-            return -jnp.take_along_axis(log_p, y[:,None], 1).mean()
-        @jax.jit
-        def step(ps, x, y): return [p - lr*g for p,g in zip(ps, jax.grad(loss)(ps, x, y))]
-        def run(): state[0] = jax.block_until_ready(step(state[0], xj, yj))
-        return run, lambda: [_numpy(p) for p in state[0]]
-
-    def by_hand(compiled=False):
-        w1, b1, w2, b2 = (t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() for t in params) # as `classifier` has them
-        model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
-        opt = SGD(model.params(), lr)
-        def run():
-            model(x, y)
-            model.backward(input_grad=False)
-            opt.step()
-        step = compile_step(model, opt)
-        return (lambda: step(x, y)) if compiled else run, lambda: opt.params
-
-    def floor():
-        w1, w2 = params[0].t().contiguous().t(), params[2]
-        g, o = (torch.randn(len(x), w.shape[1]).to(x) for w in (w1, w2))
-        def run(): x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
-        return run, None
-
-    return {'original': original, 'autograd': autograd, 'nn.Module': module, 'torch.compile': partial(module, True),
-            'JAX': jax_jit, 'by hand': by_hand,
-            'compile_step': partial(by_hand, True), 'floor': floor}
-
 # %% ../nbs/08_bench.ipynb #ac5d74de
 _works = { # name: (rows, outputs, threads or None: all, gradient of x or None: a step, compared with, calls in a turn)
     'five gradients': (50_000, 1, None, True, 'autograd', 2),
@@ -236,13 +47,13 @@ _networks = {} # further works, steps on one thread: {name: function of a device
 _ours = 'by hand', 'compile_step' # the peers whose ratio is printed beside that of the floor
 
 class Result:
-    "What `bench` measured: `machine`; `rows`, one for each peer of each work; and the peers that could not run, `absent`"
+    "What `bench` measured: `machine`; `rows`, one for each peer of each work; `absent`, the peers that could not run"
     def __init__(self, machine):
         self.machine, self.rows, self.absent, self.memory, self.growth = machine, [], {}, {}, {}
         self.busy, self.overhead = '', None
 
     def ratio(self, work:str, peer:str='by hand', of:str=None) -> float:
-        "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with unless given"
+        "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with"
         rows = {r['peer']: r for r in self.rows if r['work'] == work}
         return rows[peer]['median']/rows[of or rows[peer]['reference']]['median']
 
@@ -265,7 +76,8 @@ class Result:
             for r in rows:
                 ratio = f'{r["ratio"]:.2f}' + floor*(r['peer'] in _ours)
                 lines.append(f'  {r["peer"]:14} {_time(r["median"]):>10} {_time(r["minimum"]):>10}  {ratio}')
-        if self.overhead: lines += ['', f'a call of a layer and its way back, in Python alone: {self.overhead*1e6:.1f} µs']
+        if self.overhead:
+            lines += ['', f'a call of a layer and its way back, in Python alone: {self.overhead*1e6:.1f} µs']
         if self.memory: lines += ['', 'peak memory of five passes over data and weights, five gradients']
         lines += [f'  {k:14} {v:>7.0f} MB' for k,v in self.memory.items()]
         if self.growth: lines += ['', 'four gradients by hand, of autograd’s time, as the work grows']
@@ -299,17 +111,20 @@ def _busy(seconds=0.3):
     wall, own, n = time.perf_counter(), time.thread_time(), 0
     while time.perf_counter() - wall < seconds: n += 1
     share = (time.thread_time() - own)/(time.perf_counter() - wall)
-    return '' if share > 0.95 else f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
+    if share > 0.95: return ''
+    return f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
-def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, batch 64', 'step, batch 512', 'GPT step', 'CNN step'
+def bench(works=tuple(_works), # names of work, see below
           peers=None, # names of those to time; None: all that can run
           rounds:int=15, # turns of each
           hidden:int=50, # hidden units
           rows:int=None, # rows of data; None: those of the work
           device:str='cpu', # cpu or cuda
          ) -> Result:
-    "Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work"
+    """Time the peers in turn on MNIST, on work that is compared first; `ValueError` where one does other work
+
+    Work: 'five gradients', 'four gradients', 'step, batch 64', 'step, batch 512', 'GPT step', 'CNN step'."""
     works = [works] if isinstance(works, str) else list(works)
     if not set(works) <= {*_works, *_networks} or rounds < 1 or not 1 <= (rows or 1) <= 50_000:
         raise ValueError(f'works={works}, rounds={rounds}, rows={rows}; '
@@ -319,7 +134,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
     result.busy = _busy()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
     for work in works:
-        if work in _networks: (what, made), one, reference, calls, about = _networks[work](device), 1, 'nn.Module', 1, {}
+        if work in _networks:
+            (what, made), one, reference, calls, about = _networks[work](device), 1, 'nn.Module', 1, {}
         else:
             n, n_out, one, input_grad, reference, calls = _works[work]
             n = rows or n
@@ -327,7 +143,8 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
             with torch.random.fork_rng():
                 torch.manual_seed(42)
                 params = [t.to(device) for t in init_params(784, hidden, n_out, init='kaiming')]
-                made = _step_peers(x, y, params) if input_grad is None else _pass_peers(x, y.float(), params, input_grad)
+                step = input_grad is None
+                made = _step_peers(x, y, params) if step else _pass_peers(x, y.float(), params, input_grad)
             what, about = f'784 → {hidden} → {n_out}', dict(rows=n, hidden=hidden, outputs=n_out)
         try:
             torch.set_num_threads(one or threads)
@@ -356,7 +173,7 @@ def bench(works=tuple(_works), # of 'five gradients', 'four gradients', 'step, b
     return result
 
 # %% ../nbs/08_bench.ipynb #03a7f5f5
-def limits(device:str='cpu') -> dict: # {'product': multiplications and additions a second, 'memory': bytes written a second}
+def limits(device:str='cpu') -> dict: # {'product': operations a second, 'memory': bytes written a second}
     "The fastest that this machine was seen to multiply matrices, and to write memory"
     a, large = torch.randn(2048, 2048, device=device), torch.empty(40_000_000, device=device)
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
@@ -394,81 +211,14 @@ def growth(rounds:int=5, # turns of each
     return {'rows': {n: ratio(rows=n) for n in (1000, 5000, 50_000)},
             'hidden units': {n: ratio(rows=5000, hidden=n) for n in (16, 128, 1024)}}
 
-# %% ../nbs/08_bench.ipynb #30a22075
-_program = """
-import re, sys, torch
-from fastgroundup.bench import _pass_peers
-from fastgroundup.forward import init_params
-def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])
-x, y = torch.rand(50_000, 784), torch.rand(50_000)
-params = init_params(784, 50)
-if sys.argv[1] == 'by hand':
-    from fastgroundup.layers import Lin, Model, Mse, Relu
-    from fastgroundup.ranks import pieces
-    model = Model([Lin(*params[:2]), Relu(), Lin(*params[2:])], Mse())
-    def run(): pieces(model, x, y, 8192)
-else:
-    leaves = [t.requires_grad_() for t in (x, *params)]
-    def run():
-        for t in leaves: t.grad = None
-        x, w1, b1, w2, b2 = leaves
-        (((x @ w1 + b1).clamp_min(0.) @ w2 + b2).squeeze(-1) - y).pow(2).mean().backward()
-before = peak()
-for _ in range(5): run()
-print((peak() - before)/1000)
-"""
-
-def peak_memory() -> dict: # {'by hand': MB, 'autograd': MB}; empty where the system is not Linux
-    "The most memory that five passes for all five gradients need over data and weights, each way in its own process"
-    if sys.platform != 'linux': return {}
-    env = {**os.environ, 'MALLOC_MMAP_THRESHOLD_': '1000000'} # so that the C library gives memory back when it is freed
-    def peak(way): return float(subprocess.check_output([sys.executable, '-c', _program, way], env=env))
-    return {way: peak(way) for way in ('by hand', 'autograd')}
-
-# %% ../nbs/08_bench.ipynb #fe9c76e3
-@call_parse
-def fastgroundup_bench(rounds:int=15, # turns of each peer
-                       peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
-                       works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; the lesson's four if not given
-                       device:str='cpu', # cpu or cuda
-                       memory:bool=True, # whether to measure the peak memory of the first work too
-                       grow:bool=True, # whether to measure how the ratio changes with rows and hidden units too
-                       json:str=None, # file to write the figures to
-                      ) -> int: # exit status: 0 all right, 1 a peer does other work, 2 bad arguments
-    "Time the hand-written pass beside autograd, nn.Module, torch.compile and JAX, in turn, and print the ratios"
-    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
-    names = ('original', 'autograd', 'nn.Module', 'torch.compile', 'JAX', 'by hand', 'compile_step', 'floor')
-    chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
-    wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
-              (not chosen or set(chosen) <= set(names), f'--peers {peers}; wanted some of: {", ".join(names)}'),
-              (set(tasks) <= {*_works, *_networks}, f'--works {works}; wanted some of: {"; ".join([*_works, *_networks])}'),
-              *_wanted_device(device)]
-    problem = next((words for ok,words in wanted if not ok), None)
-    try:
-        if json: _refuse_unwritable(json)
-    except OSError as e: problem = problem or str(e)
-    if problem:
-        print(f'fastgroundup_bench: {problem}', file=sys.stderr)
-        return 2
-    try: result = bench(tasks, chosen, rounds, device=device)
-    except ValueError as e:
-        print(f'fastgroundup_bench: {e}', file=sys.stderr)
-        return 1
-    if memory and device == 'cpu': result.memory = peak_memory()
-    if grow: result.growth = growth(min(rounds, 5), device)
-    if device == 'cpu': result.overhead = overhead()
-    try:
-        if json: _write(json, _dumps(result.as_dict(), indent=1).encode())
-    except OSError as e: problem = str(e)
-    print(result)
-    if problem: print(f'fastgroundup_bench: {problem}', file=sys.stderr)
-    return 1 if problem else 0
-
 # %% ../nbs/08d_models.ipynb #be49eade
+from functools import partial
+from torch import nn
+from torch.nn.functional import cross_entropy
 from .conv import cnn
 from .gpt import Characters, gpt, windows
 from .data import load_shakespeare
-from .train import AdamW, Momentum
+from .train import AdamW, Momentum, compile_step
 
 # %% ../nbs/08d_models.ipynb #e3108a83
 def _stepping(step, batches_):
@@ -646,3 +396,270 @@ def _cnn_peers(device='cpu', n=128, channels=(8, 16, 32), lr=0.02):
         'compile_step': partial(_by_hand, make, ours, batches_, True)}
 
 _networks |= {'GPT step': _gpt_peers, 'CNN step': _cnn_peers}
+
+# %% ../nbs/08e_peers.ipynb #74a2ceb8
+import os, subprocess, sys
+from functools import partial
+from json import dumps as _dumps
+import torch
+from fastcore.script import call_parse
+from torch import nn
+from torch.nn.functional import cross_entropy
+from .layers import CrossEntropy, Lin, Model, Mse, Relu
+from .ranks import pieces
+from .train import SGD, _refuse_unwritable, _wanted_device, _write, compile_step
+
+# %% ../nbs/08e_peers.ipynb #c7be61a9
+class _OldModule: # the classes of the original notebooks, from fast.ai's course22p2
+    def __call__(self, *args):
+        self.args = args
+        self.out = self.forward(*args)
+        return self.out
+    def backward(self): self.bwd(self.out, *self.args)
+
+class _OldLin(_OldModule):
+    def __init__(self, w, b): self.w, self.b = w, b
+    def forward(self, inp): return inp@self.w + self.b
+    def bwd(self, out, inp):
+        inp.g = self.out.g @ self.w.t()
+        self.w.g = inp.t() @ self.out.g
+        self.b.g = self.out.g.sum(0)
+
+class _OldRelu(_OldModule):
+    def forward(self, inp): return inp.clamp_min(0.)
+    def bwd(self, out, inp): inp.g = (inp>0).float() * out.g
+
+class _OldMse(_OldModule):
+    def forward(self, inp, targ): return (inp.squeeze() - targ).pow(2).mean()
+    def bwd(self, out, inp, targ): inp.g = 2*(inp.squeeze() - targ).unsqueeze(-1) / targ.shape[0]
+
+class _OldCrossEntropy(_OldModule): # which they do not have: written in their way
+    def forward(self, inp, targ): return -inp.log_softmax(1)[range(len(targ)), targ].mean()
+    def bwd(self, out, inp, targ):
+        inp.g = inp.softmax(1)
+        inp.g[range(len(targ)), targ] -= 1
+        inp.g /= len(targ)
+
+class _OldModel:
+    def __init__(self, w1, b1, w2, b2, loss):
+        self.layers, self.loss = [_OldLin(w1,b1), _OldRelu(), _OldLin(w2,b2)], loss
+    def __call__(self, x, targ):
+        for l in self.layers: x = l(x)
+        return self.loss(x, targ)
+    def backward(self):
+        self.loss.backward()
+        for l in reversed(self.layers): l.backward()
+
+def _sequential(w1, b1, w2, b2):
+    "`nn.Sequential` with these weights"
+    net = nn.Sequential(nn.Linear(*w1.shape), nn.ReLU(), nn.Linear(*w2.shape)).to(w1)
+    with torch.no_grad():
+        for p,t in zip(net.parameters(), (w1.t(), b1, w2.t(), b2)): p.copy_(t)
+    return net
+
+def _turned(tensors): # nn.Linear's (n_out, n_in)
+    return [t.detach().t() if t.ndim == 2 else t.detach() for t in tensors]
+
+def _jax(device):
+    "JAX and its numpy; ImportError in a sentence where it is not installed"
+    if device != 'cpu': raise ImportError('timed on the CPU only')
+    try: import jax
+    except ImportError: raise ImportError("not installed; pip install 'fastgroundup[bench]' brings it") from None
+    return jax, jax.numpy
+
+def _numpy(t): return torch.tensor(__import__('numpy').asarray(t))
+
+# %% ../nbs/08e_peers.ipynb #4da3243c
+def _pass_peers(x, y, params, input_grad):
+    "`{name: maker}` of a pass; a maker gives `(run, result)`, the gradients of x, if asked for, and of `params`"
+    leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *params))]
+    def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
+
+    def original():
+        own = [t.clone() for t in (x, *params)]
+        model = _OldModel(*own[1:], _OldMse())
+        def run():
+            model(own[0], y)
+            model.backward()
+        return run, grads(own, 'g')
+
+    def autograd():
+        def run():
+            for t in leaves: t.grad = None
+            xa, w1, b1, w2, b2 = leaves
+            (((xa @ w1 + b1).clamp_min(0.) @ w2 + b2).squeeze(-1) - y).pow(2).mean().backward()
+        return run, grads(leaves, 'grad')
+
+    def module(compiled=False):
+        net, xa = _sequential(*params), leaves[0]
+        def loss(): return nn.functional.mse_loss(net(xa).squeeze(-1), y)
+        f = torch.compile(loss) if compiled else loss
+        def run():
+            xa.grad = None
+            net.zero_grad()
+            f().backward()
+        return run, lambda: [xa.grad]*input_grad + _turned(p.grad for p in net.parameters())
+
+    def jax_jit():
+        jax, jnp = _jax(x.device.type)
+        args, targ, last = [jnp.array(t.numpy()) for t in (x, *params)], jnp.array(y.numpy()), []
+        def loss(x, w1, b1, w2, b2): return (((jax.nn.relu(x @ w1 + b1) @ w2 + b2)[:,0] - targ)**2).mean()
+        grad = jax.jit(jax.grad(loss, argnums=tuple(range(not input_grad, 5))))
+        def run(): last[:] = jax.block_until_ready(grad(*args))
+        return run, lambda: [_numpy(g) for g in last]
+
+    def by_hand():
+        own = [t.clone() for t in (x, *params)]
+        model = Model([Lin(*own[1:3]), Relu(), Lin(*own[3:])], Mse())
+        size = 8192 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
+        return lambda: pieces(model, own[0], y, size, input_grad), grads(own, 'g')
+
+    def floor():
+        w1, w2, g = params[0], params[2], torch.randn(len(x), params[0].shape[1]).to(x)
+        o, memory = torch.randn(len(x), w2.shape[1]).to(x), x.new_empty(x.shape[::-1]).t()
+        def run():
+            x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
+            if input_grad: torch.mm(g, w1.t(), out=memory)
+        return run, None
+
+    peers = {'original': original} if input_grad else {}
+    return peers | {'autograd': autograd, 'nn.Module': module, 'torch.compile': partial(module, True), 'JAX': jax_jit,
+                    'by hand': by_hand, 'floor': floor}
+
+# %% ../nbs/08e_peers.ipynb #b14f355f
+def _step_peers(x, y, params, lr=0.1):
+    "The same of a training step: cross-entropy, backward, and SGD; the result is the parameters after it"
+    def original():
+        own = [t.clone() for t in params]
+        model = _OldModel(*own, _OldCrossEntropy())
+        def run():
+            model(x, y)
+            model.backward()
+            for p in own: p -= lr*p.g
+        return run, lambda: own
+
+    def autograd():
+        own = [t.clone().requires_grad_() for t in params]
+        def run():
+            for t in own: t.grad = None
+            w1, b1, w2, b2 = own
+            cross_entropy((x @ w1 + b1).clamp_min(0.) @ w2 + b2, y).backward()
+            with torch.no_grad():
+                for t in own: t -= lr*t.grad
+        return run, lambda: [t.detach() for t in own]
+
+    def module(compiled=False):
+        net = _sequential(*params)
+        opt = torch.optim.SGD(net.parameters(), lr)
+        def loss(xb, yb): return cross_entropy(net(xb), yb)
+        f = torch.compile(loss) if compiled else loss
+        def run():
+            opt.zero_grad()
+            f(x, y).backward()
+            opt.step()
+        return run, lambda: _turned(net.parameters())
+
+    def jax_jit():
+        jax, jnp = _jax(x.device.type)
+        state, xj, yj = [[jnp.array(t.numpy()) for t in params]], jnp.array(x.numpy()), jnp.array(y.numpy())
+        def loss(ps, x, y):
+            w1, b1, w2, b2 = ps
+            log_p = jax.nn.log_softmax(jax.nn.relu(x @ w1 + b1) @ w2 + b2)
+            return -jnp.take_along_axis(log_p, y[:,None], 1).mean()
+        @jax.jit
+        def step(ps, x, y): return [p - lr*g for p,g in zip(ps, jax.grad(loss)(ps, x, y))]
+        def run(): state[0] = jax.block_until_ready(step(state[0], xj, yj))
+        return run, lambda: [_numpy(p) for p in state[0]]
+
+    def by_hand(compiled=False):
+        def turned(t): return t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() # as `classifier` has them
+        w1, b1, w2, b2 = map(turned, params)
+        model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
+        opt = SGD(model.params(), lr)
+        def run():
+            model(x, y)
+            model.backward(input_grad=False)
+            opt.step()
+        step = compile_step(model, opt)
+        return (lambda: step(x, y)) if compiled else run, lambda: opt.params
+
+    def floor():
+        w1, w2 = params[0].t().contiguous().t(), params[2]
+        g, o = (torch.randn(len(x), w.shape[1]).to(x) for w in (w1, w2))
+        def run(): x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
+        return run, None
+
+    return {'original': original, 'autograd': autograd, 'nn.Module': module, 'torch.compile': partial(module, True),
+            'JAX': jax_jit, 'by hand': by_hand,
+            'compile_step': partial(by_hand, True), 'floor': floor}
+
+# %% ../nbs/08e_peers.ipynb #30a22075
+_program = """
+import re, sys, torch
+from fastgroundup.bench import _pass_peers
+from fastgroundup.forward import init_params
+def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])
+x, y = torch.rand(50_000, 784), torch.rand(50_000)
+params = init_params(784, 50)
+if sys.argv[1] == 'by hand':
+    from fastgroundup.layers import Lin, Model, Mse, Relu
+    from fastgroundup.ranks import pieces
+    model = Model([Lin(*params[:2]), Relu(), Lin(*params[2:])], Mse())
+    def run(): pieces(model, x, y, 8192)
+else:
+    leaves = [t.requires_grad_() for t in (x, *params)]
+    def run():
+        for t in leaves: t.grad = None
+        x, w1, b1, w2, b2 = leaves
+        (((x @ w1 + b1).clamp_min(0.) @ w2 + b2).squeeze(-1) - y).pow(2).mean().backward()
+before = peak()
+for _ in range(5): run()
+print((peak() - before)/1000)
+"""
+
+def peak_memory() -> dict: # {'by hand': MB, 'autograd': MB}; empty where the system is not Linux
+    "The most memory that five passes for all five gradients need over data and weights, each way in its own process"
+    if sys.platform != 'linux': return {}
+    env = {**os.environ, 'MALLOC_MMAP_THRESHOLD_': '1000000'} # so that the C library gives memory back when it is freed
+    def peak(way): return float(subprocess.check_output([sys.executable, '-c', _program, way], env=env))
+    return {way: peak(way) for way in ('by hand', 'autograd')}
+
+# %% ../nbs/08e_peers.ipynb #fe9c76e3
+@call_parse
+def fastgroundup_bench(rounds:int=15, # turns of each peer
+                       peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
+                       works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; else the lesson's
+                       device:str='cpu', # cpu or cuda
+                       memory:bool=True, # whether to measure the peak memory of the first work too
+                       grow:bool=True, # whether to measure how the ratio changes with rows and hidden units too
+                       json:str=None, # file to write the figures to
+                      ) -> int: # exit status: 0 all right, 1 a peer does other work, 2 bad arguments
+    "Time the hand-written pass beside autograd, nn.Module, torch.compile and JAX, in turn, and print the ratios"
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='replace') # where there is no →, print ?
+    names = ('original', 'autograd', 'nn.Module', 'torch.compile', 'JAX', 'by hand', 'compile_step', 'floor')
+    chosen, tasks = peers and peers.split(','), works.split(';') if works else tuple(_works)
+    wanted = [(rounds >= 1, f'--rounds {rounds}; wanted 1 or more'),
+              (not chosen or set(chosen) <= set(names), f'--peers {peers}; wanted some of: {", ".join(names)}'),
+              (set(tasks) <= {*_works, *_networks},
+               f'--works {works}; wanted some of: {"; ".join([*_works, *_networks])}'),
+              *_wanted_device(device)]
+    problem = next((words for ok,words in wanted if not ok), None)
+    try:
+        if json: _refuse_unwritable(json)
+    except OSError as e: problem = problem or str(e)
+    if problem:
+        print(f'fastgroundup_bench: {problem}', file=sys.stderr)
+        return 2
+    try: result = bench(tasks, chosen, rounds, device=device)
+    except ValueError as e:
+        print(f'fastgroundup_bench: {e}', file=sys.stderr)
+        return 1
+    if memory and device == 'cpu': result.memory = peak_memory()
+    if grow: result.growth = growth(min(rounds, 5), device)
+    if device == 'cpu': result.overhead = overhead()
+    try:
+        if json: _write(json, _dumps(result.as_dict(), indent=1).encode())
+    except OSError as e: problem = str(e)
+    print(result)
+    if problem: print(f'fastgroundup_bench: {problem}', file=sys.stderr)
+    return 1 if problem else 0

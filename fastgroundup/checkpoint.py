@@ -56,29 +56,37 @@ def _refuse_unwritable(path):
 
 # %% ../nbs/07b_checkpoint.ipynb #85b64ede
 def save_params(model:Model, path): # path of the file
-    """Write the parameters of `model` to `path`, a tied one under each of its names, and its buffers
+    """Write the parameters and buffers of `model` to `path`
 
-    `OSError` where it cannot be written, `ImportError` where safetensors is not installed."""
+    A tied one stands under each of its names. `OSError` where it cannot be written,
+    `ImportError` where safetensors is not installed."""
     _write(path, _data(model.named_params() | model.named_buffers()))
 
 @torch.no_grad()
 def load_params(model:Model, path): # path of the file
-    """Put the parameters and buffers in `path` into those of `model`; `ValueError`, and nothing changed, where they do not fit
+    """Put the parameters and buffers in `path` into those of `model`
 
-    `OSError` where it cannot be read, `ImportError` where safetensors is not installed."""
+    `ValueError`, and nothing changed, where they do not fit; `OSError` where it cannot
+    be read, `ImportError` where safetensors is not installed."""
     lib, params = _safetensors(), model.named_params() | model.named_buffers()
     try: found = lib.load(Path(path).read_bytes())
-    except OSError as e: raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
-    except Exception as e: raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
-    given, wanted = ({k: (tuple(t.shape), t.dtype) for k,t in ts.items()} for ts in (found, params))
+    except OSError as e:
+        raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
+    except Exception as e:
+        raise ValueError(f'{path} is not a whole safetensors file: {e}') from None
+    def kinds(ts): return {k: (tuple(t.shape), t.dtype) for k,t in ts.items()}
+    given, wanted = kinds(found), kinds(params)
     if given != wanted:
         first = next(k for k in (*wanted, *given) if given.get(k) != wanted.get(k))
-        words = [f'of shape {shape}, {dtype}' for shape,dtype in (ts.get(first, ('none', '')) for ts in (given, wanted))]
+        words = [f'of shape {shape}, {dtype}' for shape,dtype in
+                 (ts.get(first, ('none', '')) for ts in (given, wanted))]
         raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
+    def bits(t): return t.reshape(-1).view(torch.uint8) # as NaN is not NaN
     for k,p in params.items():
         other = next(n for n,q in params.items() if q is p)
-        if not torch.equal(found[k].reshape(-1).view(torch.uint8), found[other].reshape(-1).view(torch.uint8)): # bit by bit, as NaN is not NaN
-            raise ValueError(f'{path} has two values for one parameter, {other} and {k}')
+        if not torch.equal(bits(found[k]), bits(found[other])):
+            raise ValueError(f'{path} has two values for one parameter, '
+                             f'{other} and {k}')
     for k,p in params.items(): p.copy_(found[k])
 
 # %% ../nbs/07b_checkpoint.ipynb #d70b8a82
@@ -127,18 +135,21 @@ class Checkpoints:
         return sorted(self.folder.glob('step-*')) if self.folder.is_dir() else []
 
     def begin(self, state, resume=False):
-        """The state to go on from, or None; `OSError` or `ValueError` where the folder will not do, before anything is trained
+        """The state to go on from, or None, before anything is trained
 
-        It is not a folder, cannot be written, holds something else; holds another training, without `resume`, or none."""
+        `OSError` or `ValueError` where the folder will not do: it is not a folder, cannot be written, holds something
+        else; holds another training, without `resume`, or none."""
         folder, _ = self.folder, _packed(state, {})
         if folder.exists():
             if not folder.is_dir(): raise OSError(f'{folder} is a file; wanted a folder for checkpoints')
             strange = next((p.name for p in folder.iterdir() if not p.name.startswith(('step-', '.step-'))), None)
-            if strange: raise ValueError(f'{folder} holds {strange}, which is no checkpoint; wanted a folder of its own')
+            if strange: raise ValueError(
+                f'{folder} holds {strange}, which is no checkpoint; wanted a folder of its own')
         _refuse_unwritable(folder/'step-0' if folder.is_dir() else folder)
         found = self.found()
         if resume: return self.load()
-        if found: raise ValueError(f'{folder} holds {found[-1].name} of another training; wanted resume, or another folder')
+        if found: raise ValueError(f'{folder} holds {found[-1].name} of another training; '
+                                   'wanted resume, or another folder')
 
     def save(self, step:int, state): # steps taken; numbers, texts and tensors, in lists, tuples and dicts
         "Keep `state`; where that fails, what was kept stays, `problem` says why, and so does a line on stderr"
@@ -174,13 +185,16 @@ class Checkpoints:
     def load(self):
         "The last whole state; `ValueError` where none is whole, `OSError` where there is none"
         found = self.found()
-        if not found: raise OSError(f'{self.folder} holds no checkpoint to go on from; wanted one, or a start without resume')
+        if not found: raise OSError(f'{self.folder} holds no checkpoint to go on from; '
+                                    'wanted one, or a start without resume')
         for path in reversed(found):
             try: state = self._read(path)
             except (ValueError, KeyError, TypeError, OSError) as e:
-                print(f'{path} is damaged ({" ".join(str(e).split())[:80]})' + '; the one before it is used'*(path != found[0]), file=sys.stderr)
+                then = '; the one before it is used'*(path != found[0])
+                print(f'{path} is damaged ({" ".join(str(e).split())[:80]}){then}', file=sys.stderr)
                 continue
-            for later in found[found.index(path)+1:]: os.rename(later, self.folder/f'.{later.name}.part') # its step comes again
+            for later in found[found.index(path)+1:]: # its step comes again
+                os.rename(later, self.folder/f'.{later.name}.part')
             return state
         raise ValueError(f'{self.folder} holds no whole checkpoint; wanted one, or a start without resume')
 

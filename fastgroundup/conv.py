@@ -28,9 +28,9 @@ class Conv2d(Module):
         except RuntimeError:
             c, kh, kw = self.w.shape[1:]
             raise ValueError(
-                f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, padding {self.padding}; '
-                f'wanted (n, {c}, h, w), {self.w.dtype}, of {kh} by {kw} pixels at least '
-                'with the padding') from None
+                f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, '
+                f'padding {self.padding}; wanted (n, {c}, h, w), {self.w.dtype}, '
+                f'of {kh} by {kw} pixels at least with the padding') from None
 
     def bwd(self, out, x):
         g, w, s, p = out.g, self.w, self.stride, self.padding

@@ -42,24 +42,30 @@ def _signature(obj, name):
     return first if first.startswith(f'{name}(') else f'{name}(…)' if callable(obj) else name
 
 # %% ../nbs/06c_explore.ipynb #3b9121ef
-def look_up(obj, # anything: a function, class, method, module, or another object, of which its class is looked up
+def look_up(obj, # a function, class, method, module, or anything else, for its class
            ) -> Facts:
-    "What `obj` is: signature, kind, module, the first lines of its documentation, and where it is defined"
-    kinds = (('module', inspect.ismodule), ('class', inspect.isclass), ('method', inspect.ismethod),
-             ('function', inspect.isfunction), ('built-in function', inspect.isroutine))
+    "What `obj` is: signature, kind, module, documentation, and where it is defined"
+    kinds = (('module', inspect.ismodule), ('class', inspect.isclass),
+             ('method', inspect.ismethod), ('function', inspect.isfunction),
+             ('built-in function', inspect.isroutine))
     kind = next((k for k,test in kinds if test(obj)), None)
-    thing, kind = (obj, kind) if kind else (type(obj), f'an object of class {type(obj).__name__}')
+    thing = obj if kind else type(obj)
+    kind = kind or f'an object of class {thing.__name__}'
     name = getattr(thing, '__name__', repr(thing))
-    if inspect.isfunction(thing) or inspect.ismethod(thing): name = thing.__qualname__.split('<locals>.')[-1]
+    if inspect.isfunction(thing) or inspect.ismethod(thing):
+        name = thing.__qualname__.split('<locals>.')[-1]
     doc = (inspect.getdoc(thing) or '').strip().split('\n\n')
     paragraph = next((p for p in doc if not p.startswith(f'{name}(')), '')
     try:
         source = inspect.unwrap(thing)
-        defined = f'{inspect.getsourcefile(source)}:{inspect.getsourcelines(source)[1] or 1}'
-    except (TypeError, OSError, ValueError, RuntimeError): defined = '' # built in, or not what it claims to be
+        lines = inspect.getsourcelines(source)[1] or 1
+        defined = f'{inspect.getsourcefile(source)}:{lines}'
+    except (TypeError, OSError, ValueError, RuntimeError):
+        defined = '' # built in, or not what it claims to be
     doc = re.sub(r':\w+:(`[^`]*`)', r'\1', '\n'.join(paragraph.splitlines()[:6]))
     if kind == 'module': return Facts(name, kind, '', doc, defined)
-    module = getattr(thing, '__module__', None) or getattr(getattr(thing, '__objclass__', None), '__module__', '')
+    owner = getattr(thing, '__objclass__', None)
+    module = getattr(thing, '__module__', None) or getattr(owner, '__module__', '')
     return Facts(_signature(thing, name), kind, module, doc, defined)
 
 # %% ../nbs/06c_explore.ipynb #fd272b1f
@@ -120,36 +126,44 @@ class Outline(list):
     def __repr__(self):
         return '\n'.join(f'    {s.heading}' if s.heading else f'{s.title}  {s.link}' for s in self)
     def _repr_markdown_(self):
-        return '\n'.join(f'    - {_link(s.heading, s.link)}' if s.heading else f'- {_link(s.title, s.link)}' for s in self)
+        lines = [f'    - {_link(s.heading, s.link)}' if s.heading else f'- {_link(s.title, s.link)}' for s in self]
+        return '\n'.join(lines)
 
 # %% ../nbs/06c_explore.ipynb #9e5e4117
-def list_nbs(name:str='', # a part of the titles or the addresses of the chapters to list; '': all of them
+def list_nbs(name:str='', # a part of the titles or addresses of those to list; '': all
              *,
-             address:str=None, # of a site; None: the notebooks of a clone, or else the published site
+             address:str=None, # of a site; None: the notebooks of a clone, or our site
             ) -> Outline:
-    "The chapters and their headings; `OSError` where there are neither notebooks nor a site to read"
-    return Outline(s for s in _sections(address) if name.lower() in s.title.lower() or name.lower() in s.link.split('#')[0].lower())
+    "The chapters and their headings; `OSError` where there is neither clone nor site"
+    def asked(s): return any(name.lower() in part.lower()
+                             for part in (s.title, s.link.split('#')[0]))
+    return Outline(filter(asked, _sections(address)))
 
 # %% ../nbs/06c_explore.ipynb #ab0050b2
 class Matches(list):
     "A list of sections, the best first, that shows the text of the best and the headings of the others"
     def __repr__(self):
-        return self._show(lambda s: f'{s.title}: {s.heading}\n{s.link}', lambda s: f'also: {s.title}: {s.heading}  {s.link}', str)
+        def best(s): return f'{s.title}: {s.heading}\n{s.link}'
+        def other(s): return f'also: {s.title}: {s.heading}  {s.link}'
+        return self._show(best, other, str)
     def _repr_markdown_(self):
         def link(s): return _link(f'{s.title}: {s.heading}', s.link)
-        return self._show(lambda s: f'**{link(s)}**', lambda s: f'- also {link(s)}', str if self and self[0].marked else _plain)
+        text = str if self and self[0].marked else _plain
+        return self._show(lambda s: f'**{link(s)}**', lambda s: f'- also {link(s)}', text)
     def _show(self, best, other, text):
         if not self: return 'no section has all of these words'
         more = [f'and {len(self)-8} more']*(len(self) > 8)
         return '\n'.join([best(self[0]), '', text(self[0].text), '', *(other(s) for s in self[1:8]), *more])
 
 # %% ../nbs/06c_explore.ipynb #81733c39
-def search_nbs(words:str, # to be found, all of them, in any order and anywhere in a section
-               address:str=None, # of a site; None: the notebooks of a clone, or else the published site
+def search_nbs(words:str, # to be found, all of them, in any order and anywhere
+               address:str=None, # of a site; None: the notebooks of a clone, or ours
               ) -> Matches:
     "The sections that have all of `words`, those with the words in their heading first"
     wanted = words.lower().split()
-    if not wanted: raise ValueError('no words to search for; wanted one at least, such as "relu gradient"')
+    if not wanted:
+        raise ValueError('no words to search for; '
+                         'wanted one at least, such as "relu gradient"')
     def count(s):
         head, text = f'{s.title} {s.heading}'.lower(), s.text.lower()
         if not all(w in head or w in text for w in wanted): return 0

@@ -15,15 +15,17 @@ from torch import Tensor
 def _sizes(a, b):
     "`(n, k, m)` of `a` `(n, k)` and `b` `(k, m)`"
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-        raise ValueError(f'shapes {tuple(a.shape)} and {tuple(b.shape)}; wanted (n, k) and (k, m)')
-    if a.dtype != b.dtype: raise ValueError(f'dtypes {a.dtype} and {b.dtype}; wanted one dtype')
+        raise ValueError(f'shapes {tuple(a.shape)} and {tuple(b.shape)}; '
+                         'wanted (n, k) and (k, m)')
+    if a.dtype != b.dtype:
+        raise ValueError(f'dtypes {a.dtype} and {b.dtype}; wanted one dtype')
     return *a.shape, b.shape[1]
 
 # %% ../nbs/01_forward.ipynb #42fca781
 def matmul_3loops(a:Tensor, # (n, k)
                   b:Tensor, # (k, m)
                  ) -> Tensor: # (n, m)
-    "Matrix product, one multiplication at a time; `ValueError` for shapes or dtypes that do not fit"
+    "Matrix product, one multiplication at a time; `ValueError` for what does not fit"
     n,k,m = _sizes(a, b)
     c = a.new_zeros(n, m)
     for i in range(n):
@@ -64,7 +66,8 @@ def matmul_einsum(a:Tensor, # (n, k)
 def _need_float(name, x):
     "Refuse `x` where its entries are not floating point"
     if not x.is_floating_point():
-        raise ValueError(f'{name} of dtype {x.dtype}; wanted floating point, for example x.float()')
+        raise ValueError(f'{name} of dtype {x.dtype}; '
+                         'wanted floating point, for example x.float()')
 
 def lin(x:Tensor, # (n, n_in) inputs
         w:Tensor, # (n_in, n_out) weights
@@ -75,7 +78,8 @@ def lin(x:Tensor, # (n, n_in) inputs
     _need_float('lin: w', w)
     _need_float('lin: b', b)
     if b.shape != w.shape[-1:]:
-        raise ValueError(f'lin: b of shape {tuple(b.shape)}; wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
+        raise ValueError(f'lin: b of shape {tuple(b.shape)}; '
+                         f'wanted {tuple(w.shape[-1:])}, as w is {tuple(w.shape)}')
     return torch.addmm(b, x, w)
 
 # %% ../nbs/01_forward.ipynb #078cad1e
@@ -89,14 +93,22 @@ def relu(x:Tensor, # any shape
 def init_params(n_in:int, # input features
                 n_hidden:int, # hidden units
                 n_out:int=1, # outputs
-                init:str='randn', # 'randn', standard normal; 'kaiming', the same times √(2/fan_in)
+                init:str='randn', # 'randn' or 'kaiming', the same times √(2/fan_in)
                 generator:torch.Generator=None, # None: torch's global one
-               ) -> tuple: # (w1, b1, w2, b2), float32: (n_in, n_hidden), (n_hidden,), (n_hidden, n_out), (n_out,)
-    "Draw the weights of a network with one hidden layer, w1 first; `ValueError` for a size below 1 or an unknown `init`"
-    if min(n_in, n_hidden, n_out) < 1: raise ValueError(f'sizes {n_in}, {n_hidden}, {n_out}; wanted 1 or more of each')
-    if init not in ('randn', 'kaiming'): raise ValueError(f"init={init!r}; wanted 'randn' or 'kaiming'")
-    def weights(n, m): return torch.randn(n, m, generator=generator) * (math.sqrt(2/n) if init == 'kaiming' else 1)
-    return weights(n_in, n_hidden), torch.zeros(n_hidden), weights(n_hidden, n_out), torch.zeros(n_out)
+               ) -> tuple: # (w1, b1, w2, b2), float32
+    """Draw the weights of a network with one hidden layer, w1 first
+
+    Their shapes: `(n_in, n_hidden)`, `(n_hidden,)`, `(n_hidden, n_out)`, `(n_out,)`.
+    `ValueError` for a size below 1 or an unknown `init`."""
+    if min(n_in, n_hidden, n_out) < 1:
+        raise ValueError(f'sizes {n_in}, {n_hidden}, {n_out}; wanted 1 or more of each')
+    if init not in ('randn', 'kaiming'):
+        raise ValueError(f"init={init!r}; wanted 'randn' or 'kaiming'")
+    def weights(n, m):
+        scale = math.sqrt(2/n) if init == 'kaiming' else 1
+        return torch.randn(n, m, generator=generator) * scale
+    w1, w2 = weights(n_in, n_hidden), weights(n_hidden, n_out)
+    return w1, torch.zeros(n_hidden), w2, torch.zeros(n_out)
 
 # %% ../nbs/01_forward.ipynb #4d171992
 def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
@@ -148,7 +160,7 @@ def draw_chain(tensors, # [(name, shape), ...] from the input to the loss
 
 # %% ../nbs/01_forward.ipynb #58496537
 def as_target(output:Tensor, # (n, k) or (n,)
-              targ:Tensor, # of the same shape, but for a last axis of length 1: (n,) for (n, 1)
+              targ:Tensor, # of that shape; for (n, 1) also (n,), and vice versa
              ) -> Tensor: # of output's shape and dtype
     "`targ` in `output`'s shape and dtype; `ValueError` for a pair that would broadcast"
     o,t = tuple(output.shape), tuple(targ.shape)
@@ -161,6 +173,6 @@ def as_target(output:Tensor, # (n, k) or (n,)
 def mse(output:Tensor, # (n, k) or (n,)
         targ:Tensor, # (n, k), or (n,) for (n, 1)
        ) -> Tensor: # scalar
-    "Mean of the squared error over all entries; `ValueError` for shapes that would broadcast"
+    "Mean squared error over all entries; `ValueError` for shapes that would broadcast"
     _need_float('mse: output', output)
     return (output - as_target(output, targ)).pow(2).mean()

@@ -21,7 +21,7 @@ def add_product(t, a, b):
     else: add_grad(t, torch.mm(b.t(), a.t()).t()) # on a processor each column side by side
 
 class Lin(Module):
-    "Linear layer, `x @ w + b`: x `(..., n_in)`, w `(n_in, n_out)`, b `(n_out,)`, out `(..., n_out)`; errors as in `lin`"
+    "Linear layer `x @ w + b`: x `(..., n_in)`, w `(n_in, n_out)`, b `(n_out,)`, out `(..., n_out)`; errors as in `lin`"
     def __init__(self, w, b): self.w, self.b = w, b
 
     def forward(self, x):
@@ -41,13 +41,16 @@ class Lin(Module):
 
 # %% ../nbs/03_refactor.ipynb #c3d52883
 class Relu(Module):
-    "Rectified linear unit, `max(x, 0)`: x of any shape, out of the same; errors as in `relu`"
+    "Rectified linear unit, `max(x, 0)`: x and out of one shape; errors as in `relu`"
     def forward(self, x): return relu(x)
-    def bwd(self, out, x): add_grad(x, torch.ops.aten.threshold_backward(out.g, x, 0)) # out.g * (x > 0), in one go
+    def bwd(self, out, x): # out.g * (x > 0), in one go
+        add_grad(x, torch.ops.aten.threshold_backward(out.g, x, 0))
 
 # %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
-    "Mean squared error, a scalar: x `(n, k)` or `(n,)`, targ of that shape, `(n,)` for `(n, 1)`; errors as in `mse`"
+    """Mean squared error, a scalar; errors as in `mse`
+
+    x is `(n, k)` or `(n,)`, targ of that shape, or `(n,)` for `(n, 1)`."""
     reduction = 'mean' # over rows: what the losses of parts of a batch are weighed by
     def forward(self, x, targ): return mse(x, targ)
     def bwd(self, out, x, targ): mse_grad(x, targ, out)
@@ -61,8 +64,11 @@ def _modules(layers):
 
 # %% ../nbs/03_refactor.ipynb #6a63f22f
 class Model(Module):
-    "`layers`, one after the other, and a `loss` at the end: `model(x, targ)` is the loss; `ValueError` for what is no `Module`"
-    def __init__(self, layers, loss): self.layers, self.loss = _modules((*layers, loss))[:-1], loss
+    """`layers`, one after the other, then a `loss`: `model(x, targ)` is the loss
+
+    `ValueError` for what is no `Module`."""
+    def __init__(self, layers, loss):
+        *self.layers, self.loss = _modules((*layers, loss))
 
     def forward(self, x, targ):
         for l in self.layers: x = l(x)
@@ -71,7 +77,7 @@ class Model(Module):
     def predict(self,
                 x:Tensor # (n, ...) inputs
                ) -> Tensor: # what the last layer gives
-        "What the layers make of `x`, without the loss; what the layers remember of their last call stays as it was"
+        "What the layers make of `x`, without the loss; what they remember stays"
         before = [(m, dict(vars(m))) for m in self.named_modules().values()]
         try:
             with instead(lambda layer,*args: layer.forward(*args)):
@@ -86,7 +92,8 @@ class Model(Module):
 class Add(Module):
     "`a + b`, of one shape; `ValueError` for shapes that would broadcast"
     def forward(self, a, b):
-        if a.shape != b.shape: raise ValueError(f'Add: {tuple(a.shape)} and {tuple(b.shape)}; wanted one shape')
+        if a.shape != b.shape: raise ValueError(
+            f'Add: {tuple(a.shape)} and {tuple(b.shape)}; wanted one shape')
         return a + b
     def bwd(self, out, a, b):
         add_grad(a, out.g)
@@ -102,7 +109,7 @@ class Chain(Module):
 
 # %% ../nbs/03_refactor.ipynb #03f87125
 class Residual(Module):
-    "`x` plus what `layers`, one after the other, make of it; `ValueError` for what is no `Module`"
+    "`x` plus what `layers`, in turn, make of it; `ValueError` for what is no `Module`"
     def __init__(self, *layers): self.layers, self.add = _modules(layers), Add()
     def forward(self, x):
         h = x
@@ -191,19 +198,25 @@ from torch.nn.functional import nll_loss
 
 # %% ../nbs/07_train.ipynb #1b4ef832
 def _read_on_gpu(t):
-    "Whether `t` is on a GPU, where a wrong index ends the process, and its values are there: no pass is recorded or captured"
+    "Whether `t` is on a GPU, where a wrong index ends the process, and its values are there: no pass is recorded"
     return t.is_cuda and type(t) is Tensor and not torch.cuda.is_current_stream_capturing()
 
 # %% ../nbs/07_train.ipynb #aba371a9
 class CrossEntropy(Module):
-    "Mean cross-entropy, a scalar: x `(..., c)` scores, targ `(...)` int64 labels from 0 to c-1"
+    """Mean cross-entropy, a scalar
+
+    x `(..., c)` scores, targ `(...)` int64 labels from 0 to c-1."""
     reduction = 'mean'
     def forward(self, x, targ):
         c, labels = x.shape[-1], targ.flatten()
-        if x.ndim < 2 or targ.shape != x.shape[:-1] or targ.dtype != torch.int64 or not x.numel():
-            raise ValueError(f'scores of shape {tuple(x.shape)} and labels of shape {tuple(targ.shape)}, {targ.dtype}; '
-                             'wanted (..., c) and (...), torch.int64, of one row at least')
-        if not x.is_floating_point(): raise ValueError(f'scores of dtype {x.dtype}; wanted floating point')
+        alike = targ.shape == x.shape[:-1] and targ.dtype == torch.int64
+        if x.ndim < 2 or not alike or not x.numel():
+            raise ValueError(
+                f'scores of shape {tuple(x.shape)} and labels of shape '
+                f'{tuple(targ.shape)}, {targ.dtype}; '
+                'wanted (..., c) and (...), torch.int64, of one row at least')
+        if not x.is_floating_point():
+            raise ValueError(f'scores of dtype {x.dtype}; wanted floating point')
         if _read_on_gpu(targ): _in_range(targ, c)
         log_p = (x if x.ndim == 2 else x.flatten(0, -2)).log_softmax(1)
         try: out = nll_loss(log_p, labels, ignore_index=-2**63)
@@ -218,4 +231,6 @@ class CrossEntropy(Module):
 
 def _in_range(targ, c):
     low,high = (v.item() for v in targ.aminmax())
-    if low < 0 or high >= c: raise ValueError(f'labels from {low} to {high}; wanted 0 to {c-1}, as there are {c} scores')
+    if low < 0 or high >= c:
+        raise ValueError(f'labels from {low} to {high}; '
+                         f'wanted 0 to {c-1}, as there are {c} scores')

@@ -58,9 +58,9 @@ def _channels(t, x): return t.view(-1, *[1]*(x.ndim-2)) # along axis 1
 class BatchNorm(Module):
     """Each channel less its mean over the batch, over the root of its variance, scaled
 
-    x `(n, c, ...)`, w and b `(c,)`, as in `nn.BatchNorm2d`. In training the running mean
-    and variance move by `momentum` to those of the batch (of the variance the one over
-    n-1); after `eval()` they are used. `ValueError` for one value a channel in training."""
+    x `(n, c, ...)`, w and b `(c,)`, as in `nn.BatchNorm2d`. Training moves the running
+    mean and variance (that over n-1) by `momentum` to the batch's; after `eval()` they
+    are used. `ValueError` for one value a channel in training."""
     buffers, whole_batch = ('running_mean', 'running_var'), 'over_ranks'
     def __init__(self, w, b, momentum=0.1, eps=1e-5):
         self.w, self.b, self.momentum, self.eps = w, b, momentum, eps
@@ -73,8 +73,9 @@ class BatchNorm(Module):
             own = x[:, 0].numel()
             n, mean = over_ranks(own, x.mean(each, keepdim=True))
             if n == 1:
-                raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one value for '
-                                 'each channel; wanted two at least in training, or eval()')
+                raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one '
+                                 'value for each channel; wanted two at least in '
+                                 'training, or eval()')
             c = x - mean
             n, var = over_ranks(own, c.square().mean(each, keepdim=True))
             self.running_mean.lerp_(mean.flatten(), self.momentum)

@@ -14,7 +14,7 @@ from .tape import Module, asked_args, label, named_args, refuse_inputs, watching
 
 # %% ../nbs/08b_compile.ipynb #101ad566
 class Recording(NamedTuple):
-    "One pass as a graph: a `torch.fx` module of `inputs` that gives `outputs`, for all sizes that meet the `conditions`"
+    "One pass as a graph: a `torch.fx` module of `inputs` that gives `outputs`, for all sizes that meet `conditions`"
     graph:torch.fx.GraphModule
     inputs:list # names, such as `x`, `layers.0.w`, `out.g`
     outputs:list # names: the output, and the gradients `x.g`, `layers.0.w.g`
@@ -35,15 +35,17 @@ def record_function(f, # a function of tensors
     mode, fakes, sizes = FakeTensorMode(shape_env=env, allow_non_fake_inputs=True), [], {}
     for k,t in named.items():
         axes = [DimDynamic.DYNAMIC if symbolic(k, i) else DimDynamic.STATIC for i in range(t.ndim)]
-        if t.ndim == 0 and t.is_floating_point(): t = torch.full_like(t, torch.nan) # of a number torch would remember the value
+        if t.ndim == 0 and t.is_floating_point(): # of a number torch would remember the value
+            t = torch.full_like(t, torch.nan)
         fake = mode.from_tensor(t.detach(), static_shapes=False, source=ConstantSource(k),
                                 symbolic_context=StatelessSymbolicContext(dynamic_sizes=axes))
         sizes |= {str(s.node.expr): f'{k}.shape[{i}]' for i,s in enumerate(fake.shape) if isinstance(s, torch.SymInt)}
         fakes.append(fake)
-    log = logging.getLogger('torch._subclasses.fake_tensor') # prints a traceback of what it raises, and what it raises is answered
+    log = logging.getLogger('torch._subclasses.fake_tensor') # prints what it raises, and what it raises is answered
     before, log.disabled = log.disabled, True
     try:
-        with torch.no_grad(), mode: graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True, **how)(*fakes)
+        with torch.no_grad(), mode:
+            graph = make_fx(f, tracing_mode='symbolic', _allow_non_fake_inputs=True, **how)(*fakes)
     finally: log.disabled = before
     return graph, fakes, sizes, env
 
@@ -74,18 +76,20 @@ def _refuse_values(root, f):
         with watching(where): return f()
     except (DataDependentOutputException, DynamicOutputShapeException, GuardOnDataDependentSymNode) as e:
         at, way = inside[0] if inside else (type(root[0]).__name__, 'forward')
-        raise ValueError(f'{at}: {way} depends on the values of a tensor, so that no one list of operations can stand for it; '
+        raise ValueError(f'{at}: {way} depends on the values of a tensor, so that no one list of operations '
+                         'can stand for it; '
                          'wanted torch.where, or a mask') from None
 
 def record(layer:Module, # a layer, a composite or a Model
            *inputs, # what it is called with: (x, targ) for a Model
           ) -> Recording:
-    """One pass of `layer`, forward and backward, as a graph with symbolic sizes, and the conditions under which it holds
+    """One pass of `layer`, forward and backward, as a graph with symbolic sizes, and the conditions for which it holds
 
-    `ValueError` for what cannot be run, as in `check_grads`, and for a layer that depends on the values of its tensors."""
+    `ValueError` for what cannot be run, as in `check_grads`, and for a layer that depends on the values of tensors."""
     refuse_inputs(layer, inputs)
     named = {k: t for k,t in named_args(layer, inputs) if isinstance(t, Tensor)}
-    named |= {f'self.{k}' if k in named else k: t for k,t in (*layer.named_params().items(), *layer.named_buffers().items())}
+    own = layer.named_params() | layer.named_buffers()
+    named |= {f'self.{k}' if k in named else k: t for k,t in own.items()}
     named = {k: t for k,t in named.items() if next(n for n,u in named.items() if u is t) == k} # a tied one once
     twin, given = copy.deepcopy((layer, inputs), {id(t): t.detach().clone() for t in named.values()})
     with torch.no_grad(), torch.random.fork_rng({t.device for t in named.values() if t.is_cuda}): out = twin(*given)

@@ -6,192 +6,14 @@
 __all__ = ['Stats', 'Entry', 'Step', 'Ledger', 'trace', 'draw', 'film_strip', 'draw_histograms', 'Player', 'play']
 
 # %% ../nbs/06_trace.ipynb #2ce98325
-import math, re, textwrap, time, weakref
+import math, textwrap
 from html import escape
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from .report import html_table, text_table
 from .steps import upstream
-from .tape import Module, _flat, _held, _thread, label, named_args, out_names, refuse_inputs, watching
-
-# %% ../nbs/06_trace.ipynb #020e6faf
-_signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
-              gt='>', ge='>=', lt='<', le='<=', eq='==', ne='!=')
-_strength = {s: i for i,signs in enumerate((('>','>=','<','<=','==','!='), '+-', '*/@', ('**',))) for s in signs}
-_methods = {'sum', 'mean', 'amax', 'to', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select'}
-
-class _Expr(NamedTuple):
-    "What a tensor is, in terms of what its step was given: a name, or an operation on expressions and numbers"
-    op:str
-    args:tuple=()
-    names:frozenset=frozenset() # the names in it
-    size:int=1
-
-def _name(s): return _Expr(s, names=frozenset([s]))
-
-def _inside(args): return [b for a in args for b in (a if type(a) is list else [a]) if isinstance(b, _Expr)]
-
-def _expr(op, *args, most=300):
-    "`op` of `args`; where that would have more than `most` parts, its long ones are left out"
-    def short(a): return [*map(short, a)] if type(a) is list else a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
-    if sum(a.size for a in _inside(args)) > most: args = [*map(short, args)]
-    inner = _inside(args)
-    return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
-
-def _brief(e, most=30):
-    "`e` with at most `most` parts, to be read"
-    if type(e) in (list, tuple): return [_brief(a, most) for a in e]
-    if not isinstance(e, _Expr) or e.size <= most: return e
-    return _expr(e.op, *(_brief(a, most) for a in e.args), most=most)._replace(names=e.names)
-
-def _turned(e):
-    "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
-    if e.op == '.T': return e.args[0]
-    if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
-    if e.op == '+' and e.args[0].op == '@' and getattr(e.args[1], 'op', '') == 'unsqueeze' and e.args[1].args[1] == 1:
-        return _expr('+', _turned(e.args[0]), e.args[1].args[0]) # what is added to each column is added to each row
-    return _expr('.T', e)
-
-def _applied(op, args, kwargs, given, result):
-    "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
-    op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
-    alike = given is not None and given.shape == result.shape and given.is_floating_point() == result.is_floating_point()
-    if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
-    if op == 'copy' and isinstance(args[1], _Expr): return args[1]
-    if op in ('t', 'transpose', 'permute') and matrix:
-        return args[0] if op == 'permute' and args[1] == [0, 1] else _turned(args[0])
-    if op == 'pow' and args[1] == 1: return args[0]
-    if op == 'to_copy': return _expr('to', args[0], _Expr(str(result.dtype).removeprefix('torch.')))
-    if op == 'threshold_backward': return _expr('*', args[0], _expr('>', *args[1:3]))
-    if op == 'reciprocal': return _expr('/', 1, args[0])
-    if op == 'addmm' and not kwargs: return _expr('+', _expr('@', *args[1:3]), args[0])
-    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])
-    if op in ('add', 'sub') and set(kwargs) == {'alpha'}:
-        return _expr(_signs[op], args[0], _expr('*', kwargs['alpha'], args[1]))
-    if op == 'addcmul':
-        v = kwargs.get('value', 1)
-        product = _expr('*', *args[1:]) if abs(v) == 1 else _expr('*', _expr('*', abs(v), args[1]), args[2])
-        return _expr('-' if v < 0 else '+', args[0], product)
-    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, whatever tensor they are made like
-        return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
-    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
-    if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
-    if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
-    if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
-    return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
-
-def _text(e, outer=-1):
-    "`e` as it would be written in Python, in brackets where it stands under a stronger sign"
-    if type(e) in (list, tuple): return _text(e[0]) if len(e) == 1 else f'({", ".join(map(_text, e))})'
-    if not isinstance(e, _Expr): return f'{e:.6g}' if isinstance(e, float) else str(e)
-    if not e.args: return e.op
-    if e.op == '.T': return f'{_text(e.args[0], 9)}.T'
-    if e.op == '[]': return f'{_text(e.args[0], 9)}[{e.args[1]}]'
-    if e.op in _methods:
-        args = e.args[1] if e.op in ('view', 'expand', 'permute') else e.args[1:] # a shape as it is written: view(2, 6)
-        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, args))})'
-    if e.op not in _strength: return f'{e.op}({", ".join(map(_text, e.args))})'
-    k = _strength[e.op]
-    left = _text(e.args[0], k if e.op == '**' or k == 0 else k-1)
-    s = f'{f"({left})" if left.startswith("-") else left} {e.op} {_text(e.args[1], k)}'
-    return f'({s})' if k <= outer else s
-
-# %% ../nbs/06_trace.ipynb #6b8932c3
-def _key(t):
-    "What tells a tensor's entries from all others: their storage, and where in it they are"
-    return t.untyped_storage()._cdata, t.storage_offset(), tuple(t.shape), t.stride()
-
-def _nbytes(t): return min(t.numel()*t.element_size(), t.untyped_storage().nbytes())
-
-class _Made(NamedTuple):
-    "A new result: a weak reference to its storage, how many bytes, its shape, and whether it is ten times its inputs"
-    storage:StorageWeakRef
-    nbytes:int
-    shape:tuple
-    wide:bool
-
-# %% ../nbs/06_trace.ipynb #fd8ec21d
-def _plain(e):
-    "`e` without the axes of length 1 that were put into it"
-    return _plain(e.args[0]) if e.op == 'unsqueeze' else e
-
-def _as_product(exprs, shapes, dims):
-    "The matrix product that a product of two broadcast tensors, summed over `dims`, is; '' where it is none"
-    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]): return ''
-    axes = [{i for i,k in enumerate(s) if k > 1} for s in shapes]
-    inner, outer = axes[0] & axes[1], sorted(axes[0] ^ axes[1])
-    if len(inner) != 1 or inner != {d % len(shapes[0]) for d in dims} or [len(a) for a in axes] != [2, 2]: return ''
-    (a, b), (k,) = sorted(zip(axes, map(_plain, exprs)), key=lambda p: outer[0] not in p[0]), inner
-    left  = a[1] if k > outer[0] else _turned(a[1])
-    right = b[1] if k < outer[1] else _turned(b[1])
-    return _text(_expr('@', left, right))
-
-# %% ../nbs/06_trace.ipynb #08c3d7a9
-class _Ops(TorchDispatchMode):
-    "Notes what each operation makes of the tensors `given`, `{name: tensor}`"
-    def __init__(self, given, most=0): # entries of constants, such as a mask that was drawn, to keep by their formulas
-        super().__init__()
-        self.read, self.made, self.products, self.instead, self.exprs, self.objects = set(), [], {}, {}, {}, {}
-        self.most, self.constants = most, {}
-        for k,t in reversed(given.items()): self.call(t, k)
-
-    def call(self, t, name):
-        "From now on `t`, the tensor object and its entries, is `name`"
-        storage = StorageWeakRef(t.untyped_storage()) # held, so that its address is not given to another
-        self.objects[id(t)], self.exprs[_key(t)] = (weakref.ref(t), _name(name), storage), _name(name)
-
-    def expr(self, a):
-        "What `a`, an argument of an operation, is"
-        if isinstance(a, (list, tuple)): return [self.expr(b) for b in a]
-        if not isinstance(a, Tensor): return a
-        ref, e, _ = self.objects.get(id(a), (lambda: None, None, None))
-        if ref() is not a or self.exprs.get(_key(a), e).op == '…': e = self.exprs.get(_key(a))
-        if e is None:
-            return _Expr(_text(a.item()) if a.numel() == 1 and a.device.type == 'cpu' else f'tensor{tuple(a.shape)}')
-        self.read |= e.names
-        return e
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        exprs, op = [self.expr(a) for a in args], func.overloadpacket.__name__
-        flat = [b for a in (*args, *kwargs.values()) for b in (a if isinstance(a, (list, tuple)) else [a])]
-        tensors = [a for a in flat if isinstance(a, Tensor)]
-        olds = {t.untyped_storage()._cdata for t in tensors}
-        result = func(*args, **kwargs)
-        kwargs = {k: v for k,v in kwargs.items() if not isinstance(v, Tensor)} # what is left is not an out= to write to
-        several = isinstance(result, (tuple, list))
-        for i,r in enumerate(result if several else [result]):
-            if not isinstance(r, Tensor): continue
-            e = _applied(op, exprs, kwargs, tensors[0] if tensors else None, r)
-            if several: e = _expr('[]', e if e.op == op.strip('_') else _expr(op, *exprs), i)
-            self.note(r, e, op, exprs, tensors, olds, func._schema.is_mutable)
-            if not e.names and e.args and 0 < r.numel() <= self.most: # of two that are drawn alike, neither
-                self.constants[_text(e)] = None if _text(e) in self.constants else r.detach().clone()
-        return result
-
-    def note(self, r, e, op, exprs, tensors, olds, in_place):
-        storage, size = StorageWeakRef(r.untyped_storage()), _nbytes(r)
-        if in_place or storage.cdata not in olds:
-            wide = len(tensors) > 1 and size > 10*sum(map(_nbytes, tensors))
-            self.made.append(_Made(storage, size, tuple(r.shape), wide))
-        if in_place: self.changed(r, storage.cdata, e)
-        self.exprs[_key(r)] = e
-        if op == 'mul' and len(tensors) == 2: self.products[_key(r)] = storage.cdata, exprs, [t.shape for t in tensors]
-        if op == 'sum' and len(exprs) > 1 and _key(tensors[0]) in self.products:
-            cdata, *product = self.products[_key(tensors[0])]
-            self.instead[cdata] = _as_product(*product, exprs[1])
-
-    def changed(self, r, cdata, e):
-        "What else is in the memory that was written through `r` has changed too, to something without a formula"
-        self.objects.pop(id(r), None)
-        for key,old in list(self.exprs.items()):
-            if key[0] != cdata: continue
-            whole = math.prod(key[2]) <= r.numel()
-            self.exprs[key] = _Expr('…', names=e.names if whole else e.names | old.names)
-            self.products.pop(key, None)
+from .tape import Module, refuse_inputs, watching
 
 # %% ../nbs/06_trace.ipynb #b63d5489
 class Stats(NamedTuple):
@@ -329,59 +151,698 @@ class Ledger:
         return (f'<div style="overflow-x:auto; white-space:nowrap; font-size:80%">{table}</div>' +
                 ''.join(f'<p>{escape(s)}</p>' for s in self._summary()))
 
-# %% ../nbs/06_trace.ipynb #eff22fe3
-def _kaiming(m, n_in, n_out):
-    "In words, the size of weights that keeps the size of what passes through `m`; '' where there is nothing to say"
-    for k,p in m.named_params().items():
-        if p.ndim != 2 or sorted(p.shape) != sorted((n_in, n_out)): continue
-        std, wanted = _stats(p).std, math.sqrt(2/n_in)
-        if not wanted/3 < std < 3*wanted:
-            return (f'. {k} has a standard deviation of {std:.3g}; √(2/{n_in}) = {wanted:.3g}, Kaiming initialisation, '
-                    'keeps the size')
-    return ''
+# %% ../nbs/06_trace.ipynb #0902a9a1
+def _traced(tracer, layer, inputs):
+    "The ledger of one pass of `layer`, which `tracer` watches"
+    with _Ops({}): torch.empty(0).add(1) # what torch imports at its first watched operation is not part of a step
+    try:
+        with watching(tracer.step):
+            out = layer(*inputs)
+            tracer.know_outputs(layer.tape)
+            if out.numel() != 1: out.g = upstream(out)
+            layer.backward()
+    except Exception as e: tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
+    return tracer.ledger
 
-def _warn_entry(e, t, given):
-    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step that was `given` tensors"
-    if e.stats and not math.isfinite(e.stats.largest):
-        def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
-        nans, infs = count(t, torch.isnan), count(t, torch.isinf)
-        own = ', '.join(k for k,a in given.items() if a is not t and a.numel() > count(a, torch.isfinite))
-        yield 'not finite', (f'{e.name} has {nans} NaN and {infs} infinite entries of {t.numel()}' +
-                             f'; {own} had some before'*bool(own))
-    if e.name.endswith('.g') and e.stats and e.stats.largest == 0: yield 'zero', f'{e.name} is all zero'
-    if e.how == 'overwritten':
-        yield 'overwritten', (f'{e.name} is overwritten, and what another step had written there is lost; '
-                              'add_grad would add to it')
+def trace(layer:Module, # a layer, a composite or a Model
+          *inputs, # what it is called with: (x, targ) for a Model
+         ) -> Ledger:
+    """Run one pass of `layer`, forward and backward, and tell each step of it; the gradients stay, as after any pass
 
-def _warn_step(source, made, t, stats, first, m):
-    "`(kind, words)` for what a step made of `source`, an entry, `made`, that of `t`, in a pass that began with `first`"
-    before, after = stats.get(source.name), made.stats
-    if not before or not after or not t.numel() > 1 or math.prod(source.shape) < 2: return
-    if made.how == 'made' and source.shape == made.shape and after.zeros > max(0.9, before.zeros + 0.05):
-        dead = int((t == 0).all(0).sum()) if t.ndim > 1 else 0
-        yield 'dead', (f'{after.zeros:.1%} of {made.name} is 0' +
-                       f': {dead} of {t[0].numel()} units are 0 for every row'*bool(dead))
-    if after.rms and before.rms and not 0.1 <= (ratio := after.rms/before.rms) <= 10 and math.isfinite(ratio):
-        way, factor = ('grows', ratio) if ratio > 1 else ('shrinks', 1/ratio)
-        yield way, (f'{made.name} {way} {factor:.3g}-fold from {source.name}, from {before.rms:.3g} to {after.rms:.3g} '
-                    '(root mean square)' + _kaiming(m, source.shape[-1], made.shape[-1]))
-    start = stats.get(first)
-    if start and start.rms and after.rms and not 1e-3 <= after.rms/start.rms <= 1e3:
-        yield 'far', (f'{made.name} has come far from {first}, where this direction began: from {start.rms:.3g} '
-                      f'to {after.rms:.3g} (root mean square)')
+    `ValueError` for what cannot be run, as in `check_grads`; what goes wrong on the way is told in the ledger's
+    `error`."""
+    refuse_inputs(layer, inputs)
+    return _traced(_Tracer(layer, inputs), layer, inputs)
 
-def _warn_temporary(ops, alive):
-    "`(kind, words)` for results that were ten times their inputs, and were let go of"
-    for made in ops.made:
-        if not made.wide or made.storage.cdata in alive: continue
-        instead = ops.instead.get(made.storage.cdata)
-        yield 'temporary', (f'a temporary of shape {made.shape}, {_size(made.nbytes)}, more than ten times its inputs' +
-                            f'; {instead} is its sum without it'*bool(instead))
+# %% ../nbs/06b_draw.ipynb #d9ec8f0c
+import re, textwrap
+from .forward import draw_chain
+from .tape import named_tensors
 
-# %% ../nbs/06_trace.ipynb #eedfbaa4
+# %% ../nbs/06b_draw.ipynb #40d5b042
+def _children(module):
+    "`{name: module}` of what stands in `module` itself, and not in another module in it"
+    named = [k for k in module.named_modules() if k]
+    return [k for k in named if not any(k.startswith(f'{o}.') for o in named)]
+
+def _in_groups(ledger, root):
+    "`(name, forward rows, backward rows)` of each call of a layer, or of a composite that stands in `root`, in order"
+    children, groups, back = _children(root), [], {r.out: r for r in ledger.rows if r.direction == 'backward'}
+    for r in (r for r in ledger.rows if r.direction == 'forward'):
+        name = next((k for k in children if r.layer == k or r.layer.startswith(f'{k}.')), r.layer)
+        if not groups or groups[-1][0] != name or r.layer == name: groups.append((name, [], []))
+        groups[-1][1].append(r)
+        groups[-1][2].extend([back[r.out]] if r.out in back else [])
+    return groups
+
+def _formulas(name, rows):
+    "`{gradient: [formula]}` of what `rows` wrote, the last first, those inside the composite `name` with their names"
+    found = {}
+    for r in reversed(rows):
+        whose = f'{r.layer.removeprefix(f"{name}.")}: '*(r.layer != name)
+        for e in r.writes: found.setdefault(e.name, []).append(whose + e.formula)
+    return found
+
+def _words(formula, width):
+    "`formula` with ᵀ and a centred dot, in lines of about `width` that do not break inside brackets"
+    formula = formula.replace('.T', 'ᵀ').replace(' * ', ' · ')
+    whole = re.sub(r'\([^()]*\)', lambda m: m[0].replace(' ', '\N{NO-BREAK SPACE}'), formula)
+    chained = whole.replace(').', ') \0.') # where a line may end without a space
+    lines = textwrap.wrap(chained, width, break_long_words=False, break_on_hyphens=False)
+    return '\n'.join(lines).replace(' \0', '').replace('\0', '').replace('\N{NO-BREAK SPACE}', ' ')
+
+def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
+
+def _passed(layer, inputs):
+    "The ledger of a pass that is to be drawn; `ValueError` where it did not come to an end"
+    ledger = trace(layer, *inputs)
+    if ledger.error: raise ValueError(f'nothing to draw, as the pass did not end: {ledger.error}')
+    return ledger
+
+# %% ../nbs/06b_draw.ipynb #eb2987ae
+def draw(layer:Module, # a layer, a composite or a Model
+         *inputs, # what it is called with: (x, targ) for a Model
+         most:int=12, # layers to draw; of a network that has more, the first and the last
+        ): # matplotlib Figure
+    """Run one pass of `layer` and draw it: tensors, layers and parameters, and on the way back what each step writes
+
+    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 2."""
+    if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
+    ledger, modules = _passed(layer, inputs), layer.named_modules()
+    names = {id(p): k for k,p in reversed(named_tensors(layer).items())}
+    groups, tensors, ops, back, grads = _in_groups(ledger, layer), [], [], [], []
+    shown = {f[-1].writes[0].name: f'{k}.out' for k,f,_ in groups if f[-1].layer != k} # of a composite by its own name
+    def tensor(e):
+        name = re.sub(r'\.out(?=$|\[)', '\n.out', shown.get(e.name, e.name))
+        return name, '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
+    for i,(name,forward,backward) in enumerate(groups):
+        wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
+        first, params = forward[0].reads, modules[name].named_params()
+        before = groups[i-1][1][-1].writes[0].name if i else None
+        came = next((e for e in first if e.name == before), first[0] if first else None)
+        tensors.append(tensor(came) if came else ('', ''))
+        others = [e for e in first if e is not came]
+        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in others*(len(forward) == 1)]
+        if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
+        kind = type(modules[name]).__name__
+        ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
+        lines = (wrote.get(f'{came.name}.g', 'nothing') if came else 'nothing').split('\n')
+        back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
+        many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
+        plain = [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]
+        grads.append('\n'.join(many or plain))
+    tensors.append(tensor(groups[-1][1][-1].writes[0]))
+    if len(groups) > most:
+        first, last = most - most//2, len(groups) - most//2
+        ops[first:last], back[first:last], grads[first:last] = [('…', [])], [f'… {last-first} layers not drawn'], ['']
+        del tensors[first+1:last]
+    return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/4)), width=1.7)
+
+# %% ../nbs/06b_draw.ipynb #15384820
+def film_strip(layer:Module, # a layer, a composite or a Model
+               *inputs, # what it is called with: (x, targ) for a Model
+               most:int=12, # frames; of a network that has more steps, those nearest to the loss
+              ): # matplotlib Figure
+    """Run one pass of `layer` and draw a frame for each step of its way back: what has a gradient, what has just got it
+
+    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 1."""
+    import matplotlib.pyplot as plt
+    if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
+    ledger = _passed(layer, inputs)
+    forward, backward = ([r for r in ledger.rows if r.direction == d] for d in ('forward', 'backward'))
+    written = {r.out: [e.name for e in r.writes] for r in backward}
+    backward, steps = backward[:most], len(backward)
+    forward = forward[-most:] # the layers of these frames
+    chain = [f'{e.name}.g' for e in (forward[0].reads[0], *(r.writes[0] for r in forward))]
+    places = {name: (i, 0) for i,name in enumerate(chain)}
+    for i,r in enumerate(forward):
+        own = [k for k in written.get(r.out, ()) if k not in chain and k not in places and '.out' not in k]
+        places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
+    done = {chain[-1]}
+    size = 7, 1.15*len(backward) + 0.3
+    fig,axes = plt.subplots(len(backward), 1, figsize=size, squeeze=False, layout='constrained')
+    for k,(r,ax) in enumerate(zip(backward, axes[:,0])):
+        new = [name for name in written[r.out] if name in places]
+        ax.plot([0, len(chain)-1], [0, 0], color='0.6', lw=1, zorder=1)
+        for name,(at,y) in places.items():
+            if y: ax.plot([at, math.floor(at) + 0.5], [y, 0], color='0.6', lw=1, zorder=1)
+            look = dict(mfc='#F3C9A5' if name in done else 'w', mec='0.4', ms=11)
+            if name in new: look = dict(mfc='#B34700', mec='k', mew=2.5, ms=14)
+            ax.plot(at, y, 's' if y else 'o', **look)
+            if y: ax.text(at, y + 0.35, name.removesuffix('.g').split('.')[-1], fontsize=9, ha='center', color='0.3')
+        more = f' ({steps-most} more steps follow)' if k == most - 1 and steps > most else ''
+        title = textwrap.shorten(f'{k+1}.  {r.label} writes {", ".join(new) or "nothing"}', 90, placeholder=' …')
+        ax.set_title(title + more, loc='left', fontsize=9.5)
+        ax.set(xlim=(-0.4, len(chain) - 0.6), ylim=(-0.5, 1.5), yticks=[], xticks=[])
+        ax.spines[['left', 'bottom']].set_visible(False)
+        done |= set(new)
+    names = [name.removesuffix('.g') for name in chain]
+    ax.set_xticks(range(len(chain)), names, fontsize=9, **(dict(rotation=30, ha='right') if len(chain) > 6 else {}))
+    ax.tick_params(length=0)
+    plt.close(fig)
+    return fig
+
+# %% ../nbs/06b_draw.ipynb #27c74f5f
+def draw_histograms(models, # a Model or another composite, or {name: Model} to draw side by side
+                    *inputs, # what each is called with: (x, targ) for a Model
+                   ): # matplotlib Figure
+    """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
+
+    Gives a matplotlib Figure. `ValueError` for no models, what is no `Model`, or a pass that does not end."""
+    import matplotlib.pyplot as plt
+    if not isinstance(models, dict): models = {type(models).__name__: models}
+    if not models: raise ValueError('no models; wanted one at least')
+    found, depth = [], [] # (row, column, how far down, label, logarithms of sizes, what to say of zeros)
+    for column,(name,model) in enumerate(models.items()):
+        _passed(model, inputs)
+        calls = [c for c in model.tape if c.out is not model.out and c.out.g is not None]
+        if not calls:
+            raise ValueError(f'{name}: a {type(model).__name__} with nothing between its layers; wanted a Model')
+        depth.append(len(calls))
+        for i,c in enumerate(calls):
+            for row,t in enumerate((c.out, c.out.g)):
+                size = _sample(t).abs()
+                logs = size[(size > 0) & size.isfinite()].log10()
+                zeros, bad = ((test.double().mean().item()) for test in (size == 0, ~size.isfinite()))
+                says = ''.join(f' {_share(v)} {word}' for v,word in ((zeros, 'zeros'), (bad, 'not finite')) if v)
+                found.append((row, column, i, f'{i} {_short(type(c.layer).__name__)}', logs, says))
+    deepest = max(depth)
+    size = max(4.5, 3.7*len(models)), 2*(0.24*deepest + 0.9)
+    fig,axes = plt.subplots(2, len(models), figsize=size, squeeze=False, sharex='row', layout='constrained')
+    fig.get_layout_engine().set(wspace=0.12, hspace=0.06)
+    for row,title in enumerate(('activations', 'gradients')):
+        ends = [logs.quantile(q).item() for r,*_,logs,_ in found if r == row and len(logs) for q in (0.002, 1)]
+        low, high = (math.floor(min(ends)), math.ceil(max(ends) + 1e-9)) if ends else (-1, 0)
+        for column,(name,model) in enumerate(models.items()):
+            ax = axes[row,column]
+            own = [f for f in found if f[:2] == (row, column)]
+            for *_,i,_,logs,says in own:
+                counts = torch.histc(logs.double(), 48, low, high)
+                at, height = torch.linspace(low, high, 48), i + 0.4 - 0.85*counts/counts.max().clamp_min(1)
+                ax.fill_between(at, i + 0.4, height, color=f'C{row}', alpha=0.6, lw=0.8, edgecolor=f'C{row}')
+                ax.text(high, i + 0.3, says, fontsize=8, va='bottom', ha='left')
+            ax.set(title=f'{title}, {name}', ylim=(deepest - 0.5, -0.7), xlim=(low, high))
+            ax.set_yticks([i for *_,i,_,_,_ in own], [label for *_,label,_,_ in own], fontsize=8)
+            ax.set_xticks(range(low, high+1, math.ceil((high-low)/5)))
+            ax.xaxis.set_major_formatter(lambda v,_: f'$10^{{{v:.0f}}}$')
+    plt.close(fig)
+    return fig
+
+# %% ../nbs/06d_play.ipynb #223f4077
+import json
+from importlib.resources import files
+from pathlib import Path
+from .tape import asked_args
+
+# %% ../nbs/06d_play.ipynb #17fad201
+#| code-fold: true
+def _attr(value): # an attribute in single quotes, as JSON is full of double ones
+    return "'" + str(value).replace('&', '&amp;').replace('<', '&lt;').replace("'", '&#39;') + "'"
+
+def _lamp(name, x, y, kind, given=False):
+    "A circle for a value, a square for a gradient"
+    circle, square = f'<circle cx="{x}" cy="{y}" r="7"', f'<rect x="{x-7}" y="{y-7}" width="14" height="14" rx="2"'
+    shape = circle if kind == 'v' else square
+    return f'{shape} class="{kind}{" given"*given}" data-n={_attr(name)}/>'
+
+def _lanes(end, before, depth):
+    "`{id of a tensor: its lane}`: the longest way to `end` is lane 0, what leads into it has lanes of its own"
+    lanes, todo = {}, [end]
+    for t in todo: # which grows
+        way, taken = [], {(depth[k], lane) for k,lane in lanes.items()}
+        while t is not None and id(t) not in lanes:
+            way.append(t)
+            t, *others = sorted(before.get(id(t), ()), key=lambda a: -depth[id(a)]) or [None]
+            todo += others
+        free = (l for l in range(len(todo)) if not any((depth[id(t)], l) in taken for t in way))
+        lanes |= dict.fromkeys(map(id, way), next(free))
+    return lanes
+
+def _map(layer, recorder):
+    "The calls of a pass as SVG: a node for each tensor that goes from call to call, and lamps for it and its gradient"
+    names, calls, parts = recorder.names, layer.tape, []
+    made, inputs = {id(c.out) for c in calls}, {id(t) for _,t in named_args(layer, layer.args) if isinstance(t, Tensor)}
+    nodes, depth = {}, {} # {id of a tensor: it, and whether it gets a gradient}, {the same: calls before it}
+    before, held = {}, {} # {id of what a call made: what it came from}, {the same: what hangs above the call}
+    for c in calls:
+        given = list({id(a): a for _,a in named_args(c.layer, c.args) if isinstance(a, Tensor)}.values())
+        asked = {id(a) for _,a in asked_args(c.layer, c.args)}
+        used = [a for i,a in enumerate(given) if i == 0 or id(a) in made or id(a) in nodes or id(a) in asked & inputs]
+        for a in used:
+            nodes.setdefault(id(a), (a, id(a) in asked))
+            depth.setdefault(id(a), 0)
+        k = id(c.out)
+        nodes[k], depth[k], before[k] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
+        held[k] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
+    lanes = _lanes(calls[-1].out, before, depth)
+    def far(c, a): return depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)]
+    long = any(far(c, a) for c in calls for a in before[id(c.out)])
+    above, pitch = 76 if any(held.values()) else 30, 132
+    def place(t): return 36 + pitch*depth[id(t)], 4 + above + 36*long + (above + 84)*lanes[id(t)]
+    for c in calls:
+        (x, y), kind, hangs = place(c.out), _short(type(c.layer).__name__), held[id(c.out)]
+        px, half = x - pitch//2, max(24, 4*len(kind) + 6)
+        for a in before[id(c.out)]:
+            ax, ay = place(a)
+            if ay != y: way = f'M{ax+10} {ay}C{ax+60} {ay} {px-half-50} {y} {px-half} {y}'
+            elif px - ax < pitch: way = f'M{ax+10} {ay}H{px-half}'
+            else: way = f'M{ax} {ay-10}C{ax} {ay-above-56} {px} {ay-above-56} {px} {y-24}'
+            parts.append(f'<path class="edge" d="{way}"/>')
+        parts.append(f'<path class="edge" d="M{px+half} {y}H{x-10}"/>'
+                     f'<rect class="pill" x="{px-half}" y="{y-24}" width="{2*half}" height="62" rx="9"/>'
+                     f'<text class="kind" x="{px}" y="{y+11}">{escape(kind)}</text>')
+        shown = hangs[:3] if len(hangs) > 4 else hangs
+        for i,(t, asked) in enumerate(shown):
+            hx, name = px + 30*i - 15*(len(shown) - 1), names.get(id(t), '')
+            parts.append(f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>')
+            parts.append(_lamp(name, hx, y - 54, 'v', True))
+            if asked: parts.append(_lamp(f'{name}.g', hx, y - 36, 'g'))
+        if len(hangs) > len(shown): parts.append(f'<text x="{px+54}" y="{y-50}">+{len(hangs) - len(shown)}</text>')
+    for t,asked in nodes.values():
+        (x, y), name = place(t), names.get(id(t), '')
+        parts.append(_lamp(name, x, y, 'v', id(t) not in made) + (_lamp(f'{name}.g', x, y + 28, 'g') if asked else ''))
+        lines = enumerate(re.split(r'(?=\.out)', name))
+        parts += [f'<text x="{x}" y="{y+52+12*i}">{escape(s)}</text>' for i,s in lines]
+    width, height = 72 + pitch*max(depth.values()), 4 + above + 36*long + (above + 84)*max(lanes.values()) + 72
+    return ('<div class="map" tabindex="0" role="group" aria-label="the picture">'
+            '<svg role="img" aria-label="tensors and layers, from left to right" '
+            f'width="{width}" viewBox="0 0 {width} {height}">'
+            f'{"".join(parts)}</svg></div>')
+
+# %% ../nbs/06d_play.ipynb #07e0f73b
+#| code-fold: true
+def _num(v): return (f'{v:.3g}' if isinstance(v, float) else str(int(v))).replace('-', '−')
+
+def _shape(t): return str(tuple(t.shape)).replace(' ', '\N{NO-BREAK SPACE}')
+
+def _code(text, cls=''): return f'<code{f" class={cls}" if cls else ""}>{escape(text)}</code>'
+
+def _json(value): return _attr(json.dumps(value, separators=(',', ':'), ensure_ascii=False))
+
+def _rows(t, column=False): return t.reshape(-1, 1 if column else t.shape[-1] if t.ndim else 1).tolist()
+
+def _wide(*ts):
+    "How wide the cells of `ts` have to be, in em"
+    numbers = [_num(v) for t in ts if not t.is_meta for r in _rows(t) for v in r]
+    return f'{0.6*max(map(len, numbers), default=3) + 0.75:.2f}em'
+
+def _matrix(t, caption, cls, width='', sign='', column=False):
+    "A tensor under its name and shape: its numbers or, of one without them, a box"
+    if t.is_meta:
+        down, across = (round(26 + 12*math.log2(n + 1)) for n in (1, 1, *t.shape)[-2:])
+        body, width = f'<div class="box" style="width:{across}px;height:{down}px"></div>', '0'
+    else:
+        gaps = t.shape[-2] if t.ndim > 2 else 0 # between the matrices of a stack
+        def row(i, r):
+            gap = ' class=gap' if gaps and i and i % gaps == 0 else ''
+            return f'<tr{gap}>{"".join(f"<td>{_num(v)}" for v in r)}'
+        rows = [row(i, r) for i,r in enumerate(_rows(t, column))]
+        body = f'<table class=m aria-label={_attr(caption)}>{"".join(rows)}</table>'
+    shape, style = str(list(t.shape)).replace(' ', ''), f' style=--w:{width or _wide(t)}'*(width != '0')
+    return (f'<div class="op {cls}" data-s={shape}{style}><div class=cap>{sign}{_code(caption)} '
+            f'<span>{_shape(t)}</span></div>{body}</div>')
+
+def _dims(s):
+    "The axes over which the root of a stage sums, takes the mean or the largest; () for no such root"
+    e, t = s.expr, next(iter(s.operands.values()), None)
+    if e.op not in ('sum', 'mean', 'amax') or t is None: return ()
+    dims = e.args[1] if len(e.args) > 1 and isinstance(e.args[1], (list, tuple, int)) else []
+    dims = [dims] if isinstance(dims, int) else dims
+    return tuple(d % max(t.ndim, 1) for d in dims) or tuple(range(t.ndim))
+
+def _product(s):
+    "Whether the root of a stage is a product of two matrices, perhaps with something added"
+    e = next((a for a in s.expr.args if s.expr.op == '+' and getattr(a, 'op', '') == '@'), s.expr)
+    two = [*s.operands.values()][:2]
+    if e.op != '@' or len(two) != 2 or any(t.ndim != 2 for t in two): return False
+    return [_text(a) for a in e.args] == [*s.operands][:2]
+
+def _says(s, most):
+    "In words, how the entries of a stage came about"
+    names, ts, dims = [*map(_code, s.operands)], [*s.operands.values()], _dims(s)
+    if _product(s):
+        turned = [f' {n} is {_code(k.removesuffix(".T"))} turned over: its rows are the columns there.'
+                  for n,k in zip(names[:2], s.operands) if k.endswith('.T')]
+        return (f'Each entry is a row of {names[0]} times a column of {names[1]}: {_shape(ts[0])} @ {_shape(ts[1])} is '
+                f'{_shape(s.value)}, and the {ts[0].shape[1]} is what is added up.' + ''.join(turned))
+    if dims and len(ts) == 1:
+        word = {'sum': 'added up', 'mean': 'averaged', 'amax': 'searched for the largest'}[s.expr.op]
+        if len(dims) == ts[0].ndim: return f'The entries of {names[0]}, {word}.'
+        if ts[0].ndim == 2: return f'Each entry is a {"row" if dims[0] else "column"} of {names[0]}, {word}.'
+    again = ', where a smaller one is used again and again'*any(t.numel() < s.value.numel() for t in ts)
+    if 'e' in s.relation: return f'Entry by entry{again}.'
+    if s.relation: return 'Each entry is made of those that light up with it.'
+    return f'More than {most} entries: shapes only.' if any(t.is_meta for t in (s.value, *ts)) else ''
+
+def _why(w, s):
+    "In words, why the last stage of a gradient adds up over what it does; '' where there is nothing to say"
+    k = w.local.removesuffix('.g')
+    t, out, texts, name = w.known.get(k), w.known.get('out'), [*s.operands], _code(k)
+    if w.step.direction == 'forward' or t is None or out is None: return ''
+    if out.ndim and len(out) == 1: return ''
+    if texts == ['out.g'] and s.expr.op == 'sum' and _dims(s) == (0,):
+        return f' {name} was used for all {len(out)} rows of {_code("out")}: what each of them says is added up.'
+    if not _product(s): return ''
+    used = f'was used for all {len(out)} rows: what each of them says is added up.'
+    if texts[1] == 'out.g': return f' The same {name} {used}'
+    if texts[0] != 'out.g': return ''
+    return f' An entry of {name} went into all {out.shape[1]} columns of its row of {_code("out")}: it hears from each.'
+
+def _stage_html(s, say, after, most):
+    texts, product, dims = [*s.operands], _product(s), _dims(s)
+    def piece(i, p): return f'<span class="o{p % 4}">{escape(texts[p])}</span>' if i % 2 else escape(p)
+    formula = ''.join(piece(i, p) for i,p in enumerate(s.pieces))
+    down, ts = dims == (0,) and len(texts) == 1 and next(iter(s.operands.values())).ndim == 2, [*s.operands.values()]
+    under = [*ts[1:], s.value] if product else [ts[0], s.value] if down else [] # columns that stand over each other
+    width = _wide(*under) if under else ''
+    plus, column = product and len(ts) > 2, dims == (1,) and s.value.ndim == 1
+    tables = [_matrix(t, k, f'o{i % 4}', width*any(t is u for u in under), '+ '*(plus and i == 2))
+              for i,(k,t) in enumerate(s.operands.items())]
+    equal = '=' if 'e' in s.relation or 'sep' in s.relation else '→'
+    sign = '' if under or not ts else f'<div class="sign">{equal}</div>'
+    tables.append(sign + _matrix(s.value, s.name, 'res', width, '= '*bool(under), column))
+    data = dict(n=s.name, s=list(s.value.shape), **s.relation)
+    line = f'<span class="res">{escape(s.name)}</span> = {formula}'
+    return (f'<div class="st" data-f={_json(data)}><p class="f">{say}<code>{line}</code></p>'
+            f'<div class="lay scroll{" meet"*product or " down"*down}">{"".join(tables)}</div>'
+            f'<p class="x"></p><p class="how">{_says(s, most)}{after}</p></div>')
+
+def _write_html(w, most, brief=False):
+    "The HTML of the step that shows `w`; `brief`: its formula and shapes alone"
+    r, stages = w.step, [] if brief else _stages(w.local, w.expr, w.value, w.known, most)
+    entry, used = next(e for e in r.writes if e.name == w.name), [k for k in w.names if k in w.expr.names]
+    def after(s):
+        if s is not stages[-1]: return ''
+        if not entry.stats or not w.value.is_meta: return _why(w, s)
+        mean, std, largest = map(_num, entry.stats[:3])
+        return f'{_why(w, s)} mean {mean}, std {std}, largest {largest}, zeros {_share(entry.stats.zeros)}.'
+    def say(i): return '' if len(stages) == 1 else 'Then ' if i else 'First '
+    parts = [_stage_html(s, say(i), after(s), most) for i,s in enumerate(stages)]
+    if len(parts) > 2: # the last one first to the eye
+        first = ', '.join(f'{s.name} = {_code(_text(s.expr))}' for s in stages[:-1])
+        parts[:-1] = [f'<details><summary>First {first}</summary>', *parts[:-1], '</details>']
+    html = ''.join(parts)
+    if brief: html = (f'<p class="f">{_code(f"{w.local} = {_text(_brief(w.expr))}")}</p>'
+                      f'<p class="how">{_shape(w.value)}, numbers left out: too heavy.</p>')
+    verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
+    head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
+    others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
+    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())
+    here *= any(k != name for k,name in others)
+    note = f'<p class="note">{escape(r.warnings[0][1])}</p>' if r.warnings and entry is r.writes[-1] else ''
+    return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>'
+            f'<p class="how">{f"Here {here}." if here else ""}</p>{html}{note}')
+
+class Player:
+    "A pass that can be played in a notebook or a browser; as text, its formulas"
+    def __init__(self, title, lines, html): self.title, self.lines, self.html = title, lines, html
+
+    def __repr__(self): return '\n'.join([self.title, *self.lines])
+    def _repr_html_(self): return self.html
+
+    def save(self, path): # file to write, such as 'pass.html'
+        "Write a page of its own that needs nothing else, whole or not at all"
+        style = (':root{color-scheme:light dark}'
+                 'body{background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif;'
+                 'max-width:50rem;margin:0 auto;padding:1rem}')
+        page = ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+                '<meta name="viewport" content="width=device-width, initial-scale=1">'
+                f'<title>{escape(self.title)}</title><style>{style}</style></head>'
+                f'<body><main><h1 style="font-size:1.3rem">{escape(self.title)}</h1>{self.html}</main></body></html>')
+        path = Path(path).resolve()
+        part = path.with_name(f'.{path.name}.part')
+        try:
+            part.write_text(page, encoding='utf-8')
+            part.replace(path)
+        finally: part.unlink(missing_ok=True)
+
+def _file(name): # without what only an editor needs
+    text = (files('fastgroundup')/name).read_text(encoding='utf-8')
+    comment = r'/\*.*?\*/' if name.endswith('css') else r'^\s*//[^\n]*$'
+    return re.sub(r'\n\s*', '\n', re.sub(comment, '', text, flags=re.S | re.M)).strip()
+
+# %% ../nbs/06d_play.ipynb #8d689ed5
+#| code-fold: true
+_heaviest = 60_000 # bytes of a player
+
+def _step(name, reads, html): return f'<div class="step" data-r={_json(reads)} data-w={_attr(name)}>{html}</div>'
+
+def _began(layer, recorder, most):
+    "`(text, HTML)` of the step between forward and backward: the gradient of what came out"
+    name = f'{[w for w in recorder.writes if w.step.direction == "forward"][-1].name}.g'
+    g = _kept(layer.out.g, most)
+    says = ('the gradient of a loss with respect to itself is 1' if g.numel() == 1 else
+            'a gradient from behind is put on what came out')
+    return f'backward  {name}: {says}', _step(name, [], (
+        f'<p class="t"><b>The way back begins</b> with {_code(name, "wr")}: {says}.</p>'
+        f'<div class="st" data-f={_json(dict(n=name, s=list(g.shape)))}>'
+        f'<div class="lay scroll">{_matrix(g, name, "res")}</div></div>'))
+
+def _shown(w, most, brief=False):
+    "The HTML of the step of the player that shows `w`"
+    read = [w.names[k] for k in w.names if k in w.expr.names and not (k == w.local and w.how == 'added to')]
+    return _step(w.name, read, _write_html(w, most, brief))
+
+def play(layer:Module, # a layer, a composite or a Model
+         *inputs, # what it is called with: (x, targ) for a Model
+         most:int=48, # entries of a tensor to show as numbers; of one that has more, its shape; 0 for shapes alone
+        ) -> Player:
+    """Run one pass of `layer` and make a player of it: each write, what it was made of, and which terms made each entry
+
+    In a pass of many steps the heaviest are shown without numbers, so that a player is of 60 kB at most. `ValueError`
+    where the pass does not come to its end, for a negative `most`, or for more steps than that holds in any way. The
+    gradients stay, as after any pass."""
+    if not isinstance(most, int) or most < 0: raise ValueError(f'most={most}; wanted 0 or more entries')
+    refuse_inputs(layer, inputs)
+    recorder = _recorded(layer, inputs, most)
+    writes, title = recorder.writes, f'{type(layer).__name__}, one write at a time'
+    steps = [_shown(w, most) for w in writes]
+    back = sum(w.step.direction == 'forward' for w in writes)
+    text, began = _began(layer, recorder, most)
+    frame = (f'<div class="player" role="group" aria-label={_attr(title)} data-lm-suppress-shortcuts="true">'
+             '<!--| quarto-html-table-processing: none -->'
+             f'<style>{_file("player.css")}</style>{_map(layer, recorder)}{_legend}'
+             '<div class="bar" hidden></div>', f'<script>{_file("player.js")}</script></div>')
+    def size(*parts): return sum(len(part.encode(errors='replace')) for part in parts)
+    whole = size(*frame, began, *steps)
+    for i in sorted(range(len(steps)), key=lambda i: -len(steps[i])):
+        if whole <= _heaviest: break
+        brief = min(steps[i], _shown(writes[i], most, brief=True), key=len)
+        whole += size(brief) - size(steps[i])
+        steps[i] = brief
+    if whole > _heaviest:
+        raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; '
+                         f'wanted {_heaviest:,} at most: play a part of it')
+    lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr, 60))}' for w in writes]
+    steps.insert(back, began)
+    lines.insert(back, text)
+    html = ''.join([frame[0], *steps, frame[1]]).encode(errors='replace').decode()
+    return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], html)
+
+_legend = ('<p class="key" aria-hidden="true">'
+           '<span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
+           '<span><i style="background:rgb(38,120,230)"></i>read</span>'
+           '<span><i style="background:rgb(232,126,4)"></i>written</span>'
+           'numbers: three digits</p>')
+
+# %% ../nbs/06e_formulas.ipynb #ddbd0219
+import math, re, weakref
+from typing import NamedTuple
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# %% ../nbs/06e_formulas.ipynb #020e6faf
+_signs = dict(add='+', sub='-', mul='*', div='/', mm='@', bmm='@', mv='@', dot='@', pow='**',
+              gt='>', ge='>=', lt='<', le='<=', eq='==', ne='!=')
+_strength = {s: i for i,signs in enumerate((('>','>=','<','<=','==','!='), '+-', '*/@', ('**',))) for s in signs}
+_methods = {'sum', 'mean', 'amax', 'to', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select'}
+
+class _Expr(NamedTuple):
+    "What a tensor is, in terms of what its step was given: a name, or an operation on expressions and numbers"
+    op:str
+    args:tuple=()
+    names:frozenset=frozenset() # the names in it
+    size:int=1
+
+def _name(s): return _Expr(s, names=frozenset([s]))
+
+def _inside(args): return [b for a in args for b in (a if type(a) is list else [a]) if isinstance(b, _Expr)]
+
+def _expr(op, *args, most=300):
+    "`op` of `args`; where that would have more than `most` parts, its long ones are left out"
+    def short(a):
+        if type(a) is list: return [*map(short, a)]
+        return a if not isinstance(a, _Expr) or a.size <= 5 else a._replace(op='…', args=(), size=1)
+    if sum(a.size for a in _inside(args)) > most: args = [*map(short, args)]
+    inner = _inside(args)
+    return _Expr(op, tuple(args), frozenset().union(*(a.names for a in inner)), 1 + sum(a.size for a in inner))
+
+def _brief(e, most=30):
+    "`e` with at most `most` parts, to be read"
+    if type(e) in (list, tuple): return [_brief(a, most) for a in e]
+    if not isinstance(e, _Expr) or e.size <= most: return e
+    return _expr(e.op, *(_brief(a, most) for a in e.args), most=most)._replace(names=e.names)
+
+def _turned(e):
+    "A matrix transposed: twice is as it was, and of a product the transposed factors, in the other order"
+    if e.op == '.T': return e.args[0]
+    if e.op == '@': return _expr('@', _turned(e.args[1]), _turned(e.args[0]))
+    if e.op == '+' and e.args[0].op == '@' and getattr(e.args[1], 'op', '') == 'unsqueeze' and e.args[1].args[1] == 1:
+        return _expr('+', _turned(e.args[0]), e.args[1].args[0]) # what is added to each column is added to each row
+    return _expr('.T', e)
+
+def _applied(op, args, kwargs, given, result):
+    "What torch's operation `op` makes of `args`, expressions and numbers; `given` is its first tensor"
+    op, matrix = op.strip('_').replace('unsafe_view', 'view'), given is not None and given.ndim == result.ndim == 2
+    def kind(t): return t.shape, t.is_floating_point()
+    alike = given is not None and kind(given) == kind(result)
+    if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
+    if op == 'copy' and isinstance(args[1], _Expr): return args[1]
+    if op in ('t', 'transpose', 'permute') and matrix:
+        return args[0] if op == 'permute' and args[1] == [0, 1] else _turned(args[0])
+    if op == 'pow' and args[1] == 1: return args[0]
+    if op == 'to_copy': return _expr('to', args[0], _Expr(str(result.dtype).removeprefix('torch.')))
+    if op == 'threshold_backward': return _expr('*', args[0], _expr('>', *args[1:3]))
+    if op == 'reciprocal': return _expr('/', 1, args[0])
+    if op == 'addmm' and not kwargs: return _expr('+', _expr('@', *args[1:3]), args[0])
+    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])
+    if op in ('add', 'sub') and set(kwargs) == {'alpha'}:
+        return _expr(_signs[op], args[0], _expr('*', kwargs['alpha'], args[1]))
+    if op == 'addcmul':
+        v = kwargs.get('value', 1)
+        product = _expr('*', *args[1:]) if abs(v) == 1 else _expr('*', _expr('*', abs(v), args[1]), args[2])
+        return _expr('-' if v < 0 else '+', args[0], product)
+    if made := re.fullmatch('(?:new_)?(full|zeros|ones)(?:_like)?', op): # its numbers, of whatever it is made like
+        return _expr(made[1], tuple(result.shape), *(args[-1:] if made[1] == 'full' else ()))
+    kwargs = {k: v for k,v in kwargs.items() if k not in ('pin_memory', 'device', 'layout', 'dtype', 'generator')}
+    if op == 'slice' and len(args) > 3 and args[3] >= 2**62: args = args[:3] # to the end
+    if op in ('mul', 'div') and len(args) == 2 and type(args[1]) in (int, float) and args[1] == 1: return args[0]
+    if op in _signs and len(args) == 2 and not kwargs: return _expr(_signs[op], *args)
+    return _expr(op, *args, *(_Expr(f'{k}={v}') for k,v in kwargs.items() if v is not None))
+
+def _text(e, outer=-1):
+    "`e` as it would be written in Python, in brackets where it stands under a stronger sign"
+    if type(e) in (list, tuple): return _text(e[0]) if len(e) == 1 else f'({", ".join(map(_text, e))})'
+    if not isinstance(e, _Expr): return f'{e:.6g}' if isinstance(e, float) else str(e)
+    if not e.args: return e.op
+    if e.op == '.T': return f'{_text(e.args[0], 9)}.T'
+    if e.op == '[]': return f'{_text(e.args[0], 9)}[{e.args[1]}]'
+    if e.op in _methods:
+        args = e.args[1] if e.op in ('view', 'expand', 'permute') else e.args[1:] # a shape as it is written: view(2, 6)
+        return f'{_text(e.args[0], 9)}.{e.op}({", ".join(map(_text, args))})'
+    if e.op not in _strength: return f'{e.op}({", ".join(map(_text, e.args))})'
+    k = _strength[e.op]
+    left = _text(e.args[0], k if e.op == '**' or k == 0 else k-1)
+    s = f'{f"({left})" if left.startswith("-") else left} {e.op} {_text(e.args[1], k)}'
+    return f'({s})' if k <= outer else s
+
+# %% ../nbs/06e_formulas.ipynb #6b8932c3
+def _key(t):
+    "What tells a tensor's entries from all others: their storage, and where in it they are"
+    return t.untyped_storage()._cdata, t.storage_offset(), tuple(t.shape), t.stride()
+
+def _nbytes(t): return min(t.numel()*t.element_size(), t.untyped_storage().nbytes())
+
+class _Made(NamedTuple):
+    "A new result: a weak reference to its storage, how many bytes, its shape, and whether it is ten times its inputs"
+    storage:StorageWeakRef
+    nbytes:int
+    shape:tuple
+    wide:bool
+
+# %% ../nbs/06e_formulas.ipynb #fd8ec21d
+def _plain(e):
+    "`e` without the axes of length 1 that were put into it"
+    return _plain(e.args[0]) if e.op == 'unsqueeze' else e
+
+def _as_product(exprs, shapes, dims):
+    "The matrix product that a product of two broadcast tensors, summed over `dims`, is; '' where it is none"
+    if len(shapes) != 2 or len(shapes[0]) != len(shapes[1]): return ''
+    axes = [{i for i,k in enumerate(s) if k > 1} for s in shapes]
+    inner, outer = axes[0] & axes[1], sorted(axes[0] ^ axes[1])
+    if len(inner) != 1 or inner != {d % len(shapes[0]) for d in dims} or [len(a) for a in axes] != [2, 2]: return ''
+    (a, b), (k,) = sorted(zip(axes, map(_plain, exprs)), key=lambda p: outer[0] not in p[0]), inner
+    left  = a[1] if k > outer[0] else _turned(a[1])
+    right = b[1] if k < outer[1] else _turned(b[1])
+    return _text(_expr('@', left, right))
+
+# %% ../nbs/06e_formulas.ipynb #08c3d7a9
+class _Ops(TorchDispatchMode):
+    "Notes what each operation makes of the tensors `given`, `{name: tensor}`"
+    def __init__(self, given, most=0): # entries of constants, such as a mask that was drawn, to keep by their formulas
+        super().__init__()
+        self.read, self.made, self.products, self.instead, self.exprs, self.objects = set(), [], {}, {}, {}, {}
+        self.most, self.constants = most, {}
+        for k,t in reversed(given.items()): self.call(t, k)
+
+    def call(self, t, name):
+        "From now on `t`, the tensor object and its entries, is `name`"
+        storage = StorageWeakRef(t.untyped_storage()) # held, so that its address is not given to another
+        self.objects[id(t)], self.exprs[_key(t)] = (weakref.ref(t), _name(name), storage), _name(name)
+
+    def expr(self, a):
+        "What `a`, an argument of an operation, is"
+        if isinstance(a, (list, tuple)): return [self.expr(b) for b in a]
+        if not isinstance(a, Tensor): return a
+        ref, e, _ = self.objects.get(id(a), (lambda: None, None, None))
+        if ref() is not a or self.exprs.get(_key(a), e).op == '…': e = self.exprs.get(_key(a))
+        if e is None:
+            return _Expr(_text(a.item()) if a.numel() == 1 and a.device.type == 'cpu' else f'tensor{tuple(a.shape)}')
+        self.read |= e.names
+        return e
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        exprs, op = [self.expr(a) for a in args], func.overloadpacket.__name__
+        flat = [b for a in (*args, *kwargs.values()) for b in (a if isinstance(a, (list, tuple)) else [a])]
+        tensors = [a for a in flat if isinstance(a, Tensor)]
+        olds = {t.untyped_storage()._cdata for t in tensors}
+        result = func(*args, **kwargs)
+        kwargs = {k: v for k,v in kwargs.items() if not isinstance(v, Tensor)} # what is left is not an out= to write to
+        several = isinstance(result, (tuple, list))
+        for i,r in enumerate(result if several else [result]):
+            if not isinstance(r, Tensor): continue
+            e = _applied(op, exprs, kwargs, tensors[0] if tensors else None, r)
+            if several: e = _expr('[]', e if e.op == op.strip('_') else _expr(op, *exprs), i)
+            self.note(r, e, op, exprs, tensors, olds, func._schema.is_mutable)
+            if not e.names and e.args and 0 < r.numel() <= self.most: # of two that are drawn alike, neither
+                self.constants[_text(e)] = None if _text(e) in self.constants else r.detach().clone()
+        return result
+
+    def note(self, r, e, op, exprs, tensors, olds, in_place):
+        storage, size = StorageWeakRef(r.untyped_storage()), _nbytes(r)
+        if in_place or storage.cdata not in olds:
+            wide = len(tensors) > 1 and size > 10*sum(map(_nbytes, tensors))
+            self.made.append(_Made(storage, size, tuple(r.shape), wide))
+        if in_place: self.changed(r, storage.cdata, e)
+        self.exprs[_key(r)] = e
+        if op == 'mul' and len(tensors) == 2: self.products[_key(r)] = storage.cdata, exprs, [t.shape for t in tensors]
+        if op == 'sum' and len(exprs) > 1 and _key(tensors[0]) in self.products:
+            cdata, *product = self.products[_key(tensors[0])]
+            self.instead[cdata] = _as_product(*product, exprs[1])
+
+    def changed(self, r, cdata, e):
+        "What else is in the memory that was written through `r` has changed too, to something without a formula"
+        self.objects.pop(id(r), None)
+        for key,old in list(self.exprs.items()):
+            if key[0] != cdata: continue
+            whole = math.prod(key[2]) <= r.numel()
+            self.exprs[key] = _Expr('…', names=e.names if whole else e.names | old.names)
+            self.products.pop(key, None)
+
+# %% ../nbs/06f_watched.ipynb #ab6cdf10
+import math, time, weakref
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
+from .tape import _flat, _held, _thread, label, named_args, out_names
+
+# %% ../nbs/06f_watched.ipynb #eedfbaa4
 def _kept(t, most):
     "A copy of `t`, or, where it has more than `most` entries, its shape and dtype alone"
-    return t.detach().to('cpu', copy=True) if 0 < t.numel() <= most else torch.empty(t.shape, dtype=t.dtype, device='meta')
+    if 0 < t.numel() <= most: return t.detach().to('cpu', copy=True)
+    return torch.empty(t.shape, dtype=t.dtype, device='meta')
 
 class _Running:
     "A step while it runs: what it was given, under the names that its layer has for them"
@@ -394,7 +855,7 @@ class _Running:
         left = [*_held(m), *(_flat('out', vars(args[0])) if back else ())] # what forward left, and buffers
         given = {k: t for k,t in left if isinstance(t, Tensor) and k != 'out.g'} | self.local
         self.ops, self.before, self.most = _Ops(given, most or 0), {}, most
-        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients that were there
+        self.kept = {k: _kept(t, most) for k,t in given.items()} if most is not None else {} # and gradients, if there
         for k,t in reversed(self.local.items()):
             if back and isinstance(getattr(t, 'g', None), Tensor): self.found(k, t)
 
@@ -410,7 +871,8 @@ class _Running:
     def found(self, k, t):
         "The gradient of `t`, which is called `k` here, is there already, and what follows is told from it"
         others = [a for a in self.local.values() if a is not t]
-        if any(getattr(a, 'g', None) is t.g for a in others): t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
+        if any(getattr(a, 'g', None) is t.g for a in others):
+            t.g = t.g.view_as(t.g) # to tell them apart, an object of its own
         self.ops.call(t.g, f'{k}.g')
         if self.most is not None: self.kept[f'{k}.g'] = _kept(t.g, self.most)
         self.before[k] = weakref.ref(t.g), t.g._version
@@ -494,208 +956,63 @@ class _Tracer:
         memory = sum(alive.values()), *max(gone, default=(0, ()))
         return Step(number, direction, layer, out, type(m).__name__, reads, writes, ms, *memory, tuple(warnings))
 
-# %% ../nbs/06_trace.ipynb #0902a9a1
-def _traced(tracer, layer, inputs):
-    "The ledger of one pass of `layer`, which `tracer` watches"
-    with _Ops({}): torch.empty(0).add(1) # what torch imports at its first watched operation is not part of a step
-    try:
-        with watching(tracer.step):
-            out = layer(*inputs)
-            tracer.know_outputs(layer.tape)
-            if out.numel() != 1: out.g = upstream(out)
-            layer.backward()
-    except Exception as e: tracer.ledger.error = tracer.error[1] if tracer.error[0] is e else f'{type(e).__name__}: {e}'
-    return tracer.ledger
+# %% ../nbs/06f_watched.ipynb #eff22fe3
+def _kaiming(m, n_in, n_out):
+    "In words, the size of weights that keeps the size of what passes through `m`; '' where there is nothing to say"
+    for k,p in m.named_params().items():
+        if p.ndim != 2 or sorted(p.shape) != sorted((n_in, n_out)): continue
+        std, wanted = _stats(p).std, math.sqrt(2/n_in)
+        if not wanted/3 < std < 3*wanted:
+            return (f'. {k} has a standard deviation of {std:.3g}; √(2/{n_in}) = {wanted:.3g}, Kaiming initialisation, '
+                    'keeps the size')
+    return ''
 
-def trace(layer:Module, # a layer, a composite or a Model
-          *inputs, # what it is called with: (x, targ) for a Model
-         ) -> Ledger:
-    """Run one pass of `layer`, forward and backward, and tell each step of it; the gradients stay, as after any pass
+def _warn_entry(e, t, given):
+    "`(kind, words)` for an entry that is not finite, overwritten, or a gradient of zeros, in a step `given` tensors"
+    if e.stats and not math.isfinite(e.stats.largest):
+        def count(t, test): return sum(int(test(piece).sum()) for piece in _pieces(t))
+        nans, infs = count(t, torch.isnan), count(t, torch.isinf)
+        own = ', '.join(k for k,a in given.items() if a is not t and a.numel() > count(a, torch.isfinite))
+        yield 'not finite', (f'{e.name} has {nans} NaN and {infs} infinite entries of {t.numel()}' +
+                             f'; {own} had some before'*bool(own))
+    if e.name.endswith('.g') and e.stats and e.stats.largest == 0: yield 'zero', f'{e.name} is all zero'
+    if e.how == 'overwritten':
+        yield 'overwritten', (f'{e.name} is overwritten, and what another step had written there is lost; '
+                              'add_grad would add to it')
 
-    `ValueError` for what cannot be run, as in `check_grads`; what goes wrong on the way is told in the ledger's
-    `error`."""
-    refuse_inputs(layer, inputs)
-    return _traced(_Tracer(layer, inputs), layer, inputs)
+def _warn_step(source, made, t, stats, first, m):
+    "`(kind, words)` for what a step made of `source`, an entry, `made`, that of `t`, in a pass that began with `first`"
+    before, after = stats.get(source.name), made.stats
+    if not before or not after or not t.numel() > 1 or math.prod(source.shape) < 2: return
+    if made.how == 'made' and source.shape == made.shape and after.zeros > max(0.9, before.zeros + 0.05):
+        dead = int((t == 0).all(0).sum()) if t.ndim > 1 else 0
+        yield 'dead', (f'{after.zeros:.1%} of {made.name} is 0' +
+                       f': {dead} of {t[0].numel()} units are 0 for every row'*bool(dead))
+    if after.rms and before.rms and not 0.1 <= (ratio := after.rms/before.rms) <= 10 and math.isfinite(ratio):
+        way, factor = ('grows', ratio) if ratio > 1 else ('shrinks', 1/ratio)
+        yield way, (f'{made.name} {way} {factor:.3g}-fold from {source.name}, from {before.rms:.3g} to {after.rms:.3g} '
+                    '(root mean square)' + _kaiming(m, source.shape[-1], made.shape[-1]))
+    start = stats.get(first)
+    if start and start.rms and after.rms and not 1e-3 <= after.rms/start.rms <= 1e3:
+        yield 'far', (f'{made.name} has come far from {first}, where this direction began: from {start.rms:.3g} '
+                      f'to {after.rms:.3g} (root mean square)')
 
-# %% ../nbs/06b_draw.ipynb #d9ec8f0c
-import re, textwrap
-from .forward import draw_chain
-from .tape import named_tensors
+def _warn_temporary(ops, alive):
+    "`(kind, words)` for results that were ten times their inputs, and were let go of"
+    for made in ops.made:
+        if not made.wide or made.storage.cdata in alive: continue
+        instead = ops.instead.get(made.storage.cdata)
+        yield 'temporary', (f'a temporary of shape {made.shape}, {_size(made.nbytes)}, more than ten times its inputs' +
+                            f'; {instead} is its sum without it'*bool(instead))
 
-# %% ../nbs/06b_draw.ipynb #40d5b042
-def _children(module):
-    "`{name: module}` of what stands in `module` itself, and not in another module in it"
-    named = [k for k in module.named_modules() if k]
-    return [k for k in named if not any(k.startswith(f'{o}.') for o in named)]
-
-def _in_groups(ledger, root):
-    "`(name, forward rows, backward rows)` of each call of a layer, or of a composite that stands in `root`, in order"
-    children, groups, back = _children(root), [], {r.out: r for r in ledger.rows if r.direction == 'backward'}
-    for r in (r for r in ledger.rows if r.direction == 'forward'):
-        name = next((k for k in children if r.layer == k or r.layer.startswith(f'{k}.')), r.layer)
-        if not groups or groups[-1][0] != name or r.layer == name: groups.append((name, [], []))
-        groups[-1][1].append(r)
-        groups[-1][2].extend([back[r.out]] if r.out in back else [])
-    return groups
-
-def _formulas(name, rows):
-    "`{gradient: [formula]}` of what `rows` wrote, the last first, those of layers inside the composite `name` with their names"
-    found = {}
-    for r in reversed(rows):
-        whose = f'{r.layer.removeprefix(f"{name}.")}: '*(r.layer != name)
-        for e in r.writes: found.setdefault(e.name, []).append(whose + e.formula)
-    return found
-
-def _words(formula, width):
-    "`formula` with ᵀ and a centred dot, in lines of about `width` that do not break inside brackets"
-    formula = formula.replace('.T', 'ᵀ').replace(' * ', ' · ')
-    whole = re.sub(r'\([^()]*\)', lambda m: m[0].replace(' ', '\N{NO-BREAK SPACE}'), formula)
-    chained = whole.replace(').', ') \0.') # where a line may end without a space
-    lines = textwrap.wrap(chained, width, break_long_words=False, break_on_hyphens=False)
-    return '\n'.join(lines).replace(' \0', '').replace('\0', '').replace('\N{NO-BREAK SPACE}', ' ')
-
-def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
-
-def _passed(layer, inputs):
-    "The ledger of a pass that is to be drawn; `ValueError` where it did not come to an end"
-    ledger = trace(layer, *inputs)
-    if ledger.error: raise ValueError(f'nothing to draw, as the pass did not end: {ledger.error}')
-    return ledger
-
-# %% ../nbs/06b_draw.ipynb #eb2987ae
-def draw(layer:Module, # a layer, a composite or a Model
-         *inputs, # what it is called with: (x, targ) for a Model
-         most:int=12, # layers to draw; of a network that has more, the first and the last
-        ): # matplotlib Figure
-    """Run one pass of `layer` and draw it: tensors, layers and parameters, and on the way back what each step writes
-
-    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 2."""
-    if most < 2: raise ValueError(f'most={most}; wanted 2 or more layers to draw')
-    ledger, modules = _passed(layer, inputs), layer.named_modules()
-    names = {id(p): k for k,p in reversed(named_tensors(layer).items())}
-    groups, tensors, ops, back, grads = _in_groups(ledger, layer), [], [], [], []
-    shown = {f[-1].writes[0].name: f'{k}.out' for k,f,_ in groups if f[-1].layer != k} # of a composite by its own name
-    def tensor(e):
-        name = re.sub(r'\.out(?=$|\[)', '\n.out', shown.get(e.name, e.name))
-        return name, '\n'.join([str(e.shape), *map('{:.4g}'.format, e.values)])
-    for i,(name,forward,backward) in enumerate(groups):
-        wrote = {k: '\n'.join(_words(f, 24) for f in fs) for k,fs in _formulas(name, backward).items()}
-        first, params = forward[0].reads, modules[name].named_params()
-        came = next((e for e in first if i and e.name == groups[i-1][1][-1].writes[0].name), first[0] if first else None)
-        tensors.append(tensor(came) if came else ('', ''))
-        others = [e for e in first if e is not came]
-        given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in others*(len(forward) == 1)]
-        if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
-        kind = type(modules[name]).__name__
-        ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
-        lines = (wrote.get(f'{came.name}.g', 'nothing') if came else 'nothing').split('\n')
-        back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
-        many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
-        grads.append('\n'.join(many or [f'{k}.g = {wrote.get(f"{names[id(p)]}.g", "nothing")}' for k,p in params.items()]))
-    tensors.append(tensor(groups[-1][1][-1].writes[0]))
-    if len(groups) > most:
-        first, last = most - most//2, len(groups) - most//2
-        ops[first:last], back[first:last], grads[first:last] = [('…', [])], [f'… {last-first} layers not drawn'], ['']
-        del tensors[first+1:last]
-    return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/4)), width=1.7)
-
-# %% ../nbs/06b_draw.ipynb #15384820
-def film_strip(layer:Module, # a layer, a composite or a Model
-               *inputs, # what it is called with: (x, targ) for a Model
-               most:int=12, # frames; of a network that has more steps, those nearest to the loss
-              ): # matplotlib Figure
-    """Run one pass of `layer` and draw a frame for each step of its way back: what has a gradient, what has just got it
-
-    Gives a matplotlib Figure. `ValueError` where the pass does not come to its end, or for `most` below 1."""
-    import matplotlib.pyplot as plt
-    if most < 1: raise ValueError(f'most={most}; wanted 1 or more frames')
-    ledger = _passed(layer, inputs)
-    forward, backward = ([r for r in ledger.rows if r.direction == d] for d in ('forward', 'backward'))
-    written = {r.out: [e.name for e in r.writes] for r in backward}
-    backward, steps = backward[:most], len(backward)
-    forward = forward[-most:] # the layers of these frames
-    chain = [f'{e.name}.g' for e in (forward[0].reads[0], *(r.writes[0] for r in forward))]
-    places = {name: (i, 0) for i,name in enumerate(chain)}
-    for i,r in enumerate(forward):
-        own = [name for name in written.get(r.out, ()) if name not in chain and name not in places and '.out' not in name]
-        places |= {name: (i + 0.5 + 0.22*(j - (len(own)-1)/2), 0.8) for j,name in enumerate(own)}
-    done = {chain[-1]}
-    size = 7, 1.15*len(backward) + 0.3
-    fig,axes = plt.subplots(len(backward), 1, figsize=size, squeeze=False, layout='constrained')
-    for k,(r,ax) in enumerate(zip(backward, axes[:,0])):
-        new = [name for name in written[r.out] if name in places]
-        ax.plot([0, len(chain)-1], [0, 0], color='0.6', lw=1, zorder=1)
-        for name,(at,y) in places.items():
-            if y: ax.plot([at, math.floor(at) + 0.5], [y, 0], color='0.6', lw=1, zorder=1)
-            look = dict(mfc='#F3C9A5' if name in done else 'w', mec='0.4', ms=11)
-            if name in new: look = dict(mfc='#B34700', mec='k', mew=2.5, ms=14)
-            ax.plot(at, y, 's' if y else 'o', **look)
-            if y: ax.text(at, y + 0.35, name.removesuffix('.g').split('.')[-1], fontsize=9, ha='center', color='0.3')
-        more = f' ({steps-most} more steps follow)' if k == most - 1 and steps > most else ''
-        title = textwrap.shorten(f'{k+1}.  {r.label} writes {", ".join(new) or "nothing"}', 90, placeholder=' …')
-        ax.set_title(title + more, loc='left', fontsize=9.5)
-        ax.set(xlim=(-0.4, len(chain) - 0.6), ylim=(-0.5, 1.5), yticks=[], xticks=[])
-        ax.spines[['left', 'bottom']].set_visible(False)
-        done |= set(new)
-    names = [name.removesuffix('.g') for name in chain]
-    ax.set_xticks(range(len(chain)), names, fontsize=9, **(dict(rotation=30, ha='right') if len(chain) > 6 else {}))
-    ax.tick_params(length=0)
-    plt.close(fig)
-    return fig
-
-# %% ../nbs/06b_draw.ipynb #27c74f5f
-def draw_histograms(models, # a Model or another composite, or {name: Model} to draw side by side
-                    *inputs, # what each is called with: (x, targ) for a Model
-                   ): # matplotlib Figure
-    """Run one pass of each model and draw, layer by layer, how large its activations and their gradients are
-
-    Gives a matplotlib Figure. `ValueError` for no models, what is no `Model`, or a pass that does not come to its end."""
-    import matplotlib.pyplot as plt
-    if not isinstance(models, dict): models = {type(models).__name__: models}
-    if not models: raise ValueError('no models; wanted one at least')
-    found, depth = [], [] # (row, column, how far down, label, logarithms of sizes, what to say of zeros)
-    for column,(name,model) in enumerate(models.items()):
-        _passed(model, inputs)
-        calls = [c for c in model.tape if c.out is not model.out and c.out.g is not None]
-        if not calls: raise ValueError(f'{name}: a {type(model).__name__} with nothing between its layers; wanted a Model')
-        depth.append(len(calls))
-        for i,c in enumerate(calls):
-            for row,t in enumerate((c.out, c.out.g)):
-                size = _sample(t).abs()
-                logs = size[(size > 0) & size.isfinite()].log10()
-                zeros, bad = ((test.double().mean().item()) for test in (size == 0, ~size.isfinite()))
-                says = ''.join(f' {_share(v)} {word}' for v,word in ((zeros, 'zeros'), (bad, 'not finite')) if v)
-                found.append((row, column, i, f'{i} {_short(type(c.layer).__name__)}', logs, says))
-    deepest = max(depth)
-    size = max(4.5, 3.7*len(models)), 2*(0.24*deepest + 0.9)
-    fig,axes = plt.subplots(2, len(models), figsize=size, squeeze=False, sharex='row', layout='constrained')
-    fig.get_layout_engine().set(wspace=0.12, hspace=0.06)
-    for row,title in enumerate(('activations', 'gradients')):
-        ends = [logs.quantile(q).item() for r,*_,logs,_ in found if r == row and len(logs) for q in (0.002, 1)]
-        low, high = (math.floor(min(ends)), math.ceil(max(ends) + 1e-9)) if ends else (-1, 0)
-        for column,(name,model) in enumerate(models.items()):
-            ax = axes[row,column]
-            own = [f for f in found if f[:2] == (row, column)]
-            for *_,i,_,logs,says in own:
-                counts = torch.histc(logs.double(), 48, low, high)
-                at, height = torch.linspace(low, high, 48), i + 0.4 - 0.85*counts/counts.max().clamp_min(1)
-                ax.fill_between(at, i + 0.4, height, color=f'C{row}', alpha=0.6, lw=0.8, edgecolor=f'C{row}')
-                ax.text(high, i + 0.3, says, fontsize=8, va='bottom', ha='left')
-            ax.set(title=f'{title}, {name}', ylim=(deepest - 0.5, -0.7), xlim=(low, high))
-            ax.set_yticks([i for *_,i,_,_,_ in own], [label for *_,label,_,_ in own], fontsize=8)
-            ax.set_xticks(range(low, high+1, math.ceil((high-low)/5)))
-            ax.xaxis.set_major_formatter(lambda v,_: f'$10^{{{v:.0f}}}$')
-    plt.close(fig)
-    return fig
-
-# %% ../nbs/06d_play.ipynb #223f4077
-import ast, json, operator
-from importlib.resources import files
-from pathlib import Path
+# %% ../nbs/06g_terms.ipynb #af1fa16e
+import ast, math, operator, re
+from typing import NamedTuple
+import torch
+from torch import Tensor
 from .compare import rel_error, rtols
-from .tape import asked_args
 
-# %% ../nbs/06d_play.ipynb #60a9fc7f
+# %% ../nbs/06g_terms.ipynb #60a9fc7f
 #| code-fold: true
 class _Write(NamedTuple):
     "A tensor that a step wrote, and what was there when it did"
@@ -732,10 +1049,11 @@ def _recorded(layer, inputs, most):
         raise ValueError(f'nothing to play, as the pass did not end: {error}')
     return recorder
 
-# %% ../nbs/06d_play.ipynb #08a4fdad
+# %% ../nbs/06g_terms.ipynb #08a4fdad
 #| code-fold: true
-_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul, '**': operator.pow,
-         '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le, '==': operator.eq, '!=': operator.ne}
+_does = {'+': operator.add, '-': operator.sub, '*': operator.mul, '/': operator.truediv, '@': operator.matmul,
+         '**': operator.pow, '>': operator.gt, '>=': operator.ge, '<': operator.lt, '<=': operator.le,
+         '==': operator.eq, '!=': operator.ne}
 
 class _NoValue(Exception): "What an expression is cannot be told"
 
@@ -768,9 +1086,10 @@ def _value(e, known): # {name or formula: tensor}
 def _alike(a, b):
     "Whether two tensors are as equal as their dtype allows"
     if not isinstance(a, Tensor) or a.shape != b.shape or a.is_meta or b.is_meta: return False
-    return torch.equal(a, b) or b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
+    if torch.equal(a, b): return True
+    return b.is_floating_point() and rel_error(a.double(), b.double()) < 10*rtols.get(b.dtype, 1e-5)
 
-# %% ../nbs/06d_play.ipynb #7e24aa2a
+# %% ../nbs/06g_terms.ipynb #7e24aa2a
 #| code-fold: true
 _rounds = 4000 # evaluations, to find what made what
 _gen = torch.Generator() # of numbers to try a formula on, so that the caller's random state is left alone
@@ -809,7 +1128,7 @@ def _terms(f, operands, value): # f(tensors) -> the result
     return (found, factor) if right else None
 
 def _depends(f, operands, value):
-    "For each entry of `value` one term of all entries of `operands` that it changes with, by a little, or up and down by much"
+    "For each entry of `value` one term of all entries of `operands` that it changes with, up or down, a little or much"
     operands = [t.double() if t.is_floating_point() else t for t in operands]
     found, value = [[] for _ in range(value.numel())], f(operands)
     for o,t in enumerate(operands):
@@ -824,9 +1143,10 @@ def _depends(f, operands, value):
             for j in changed.nonzero().flatten().tolist(): found[j] += [o, i]
     return [[t] if t else [] for t in found]
 
-# %% ../nbs/06d_play.ipynb #e6258c35
+# %% ../nbs/06g_terms.ipynb #e6258c35
 #| code-fold: true
-_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split', 'unbind'}
+_turns = {'.T', '[]', 'view', 'unsqueeze', 'squeeze', 'expand', 'permute', 'transpose', 'select', 'slice', 'split',
+          'unbind'}
 
 def _atom(e):
     "Whether `e` is an operand as it stands: a name, a constant, or one of them turned"
@@ -908,7 +1228,8 @@ def _stages(name, e, value, known, most):
         if isinstance(e, (list, tuple)) and not isinstance(e, _Expr): return [apart(a) for a in e]
         if not isinstance(e, _Expr) or _atom(e): return e
         product = [isinstance(a, _Expr) and a.op == '@' for a in e.args]
-        if whole and e.op == '+' and sum(product) == 1 and all(_atom(a) or p for a,p in zip(e.args, product)): # x @ w + b
+        plain = all(_atom(a) or p for a,p in zip(e.args, product))
+        if whole and e.op == '+' and sum(product) == 1 and plain: # x @ w + b
             return e._replace(args=tuple(apart(a, whole=True) for a in e.args))
         if e.op == '[]': # of what an operation with several results gave
             e = e._replace(args=(apart(e.args[0], whole=True), e.args[1]))
@@ -920,277 +1241,5 @@ def _stages(name, e, value, known, most):
     try: last = apart(e, whole=True)
     except _NoValue: found, last = [], e
     found.append(_stage(name, last, value, known, most))
-    return found if found[-1].relation else [_stage(name, e, value, known, most)] # in one where nothing more is to be told
-
-# %% ../nbs/06d_play.ipynb #17fad201
-#| code-fold: true
-def _attr(value): # an attribute in single quotes, as JSON is full of double ones
-    return "'" + str(value).replace('&', '&amp;').replace('<', '&lt;').replace("'", '&#39;') + "'"
-
-def _lamp(name, x, y, kind, given=False):
-    "A circle for a value, a square for a gradient"
-    shape = f'<circle cx="{x}" cy="{y}" r="7"' if kind == 'v' else f'<rect x="{x-7}" y="{y-7}" width="14" height="14" rx="2"'
-    return f'{shape} class="{kind}{" given"*given}" data-n={_attr(name)}/>'
-
-def _lanes(end, before, depth):
-    "`{id of a tensor: its lane}`: the longest way to `end` is lane 0, what leads into it has lanes of its own"
-    lanes, todo = {}, [end]
-    for t in todo: # which grows
-        way, taken = [], {(depth[k], lane) for k,lane in lanes.items()}
-        while t is not None and id(t) not in lanes:
-            way.append(t)
-            t, *others = sorted(before.get(id(t), ()), key=lambda a: -depth[id(a)]) or [None]
-            todo += others
-        free = (l for l in range(len(todo)) if not any((depth[id(t)], l) in taken for t in way))
-        lanes |= dict.fromkeys(map(id, way), next(free))
-    return lanes
-
-def _map(layer, recorder):
-    "The calls of a pass as SVG: a node for each tensor that goes from call to call, with a lamp for it and one for its gradient"
-    names, calls, parts = recorder.names, layer.tape, []
-    made, inputs = {id(c.out) for c in calls}, {id(t) for _,t in named_args(layer, layer.args) if isinstance(t, Tensor)}
-    nodes, depth = {}, {} # {id of a tensor: it, and whether it gets a gradient}, {the same: calls before it}
-    before, held = {}, {} # {id of what a call made: what it came from}, {the same: what hangs above the call}
-    for c in calls:
-        given = list({id(a): a for _,a in named_args(c.layer, c.args) if isinstance(a, Tensor)}.values())
-        asked = {id(a) for _,a in asked_args(c.layer, c.args)}
-        used = [a for i,a in enumerate(given) if i == 0 or id(a) in made or id(a) in nodes or id(a) in asked & inputs]
-        for a in used:
-            nodes.setdefault(id(a), (a, id(a) in asked))
-            depth.setdefault(id(a), 0)
-        k = id(c.out)
-        nodes[k], depth[k], before[k] = (c.out, True), 1 + max((depth[id(a)] for a in used), default=0), used
-        held[k] = [(p, True) for p in c.params] + [(a, id(a) in asked) for a in given if all(a is not u for u in used)]
-    lanes = _lanes(calls[-1].out, before, depth)
-    long = any(depth[id(c.out)] > depth[id(a)] + 1 and lanes[id(a)] == lanes[id(c.out)] for c in calls for a in before[id(c.out)])
-    above, pitch = 76 if any(held.values()) else 30, 132
-    def place(t): return 36 + pitch*depth[id(t)], 4 + above + 36*long + (above + 84)*lanes[id(t)]
-    for c in calls:
-        (x, y), kind, hangs = place(c.out), _short(type(c.layer).__name__), held[id(c.out)]
-        px, half = x - pitch//2, max(24, 4*len(kind) + 6)
-        for a in before[id(c.out)]:
-            ax, ay = place(a)
-            if ay != y: way = f'M{ax+10} {ay}C{ax+60} {ay} {px-half-50} {y} {px-half} {y}'
-            elif px - ax < pitch: way = f'M{ax+10} {ay}H{px-half}'
-            else: way = f'M{ax} {ay-10}C{ax} {ay-above-56} {px} {ay-above-56} {px} {y-24}'
-            parts.append(f'<path class="edge" d="{way}"/>')
-        parts.append(f'<path class="edge" d="M{px+half} {y}H{x-10}"/>'
-                     f'<rect class="pill" x="{px-half}" y="{y-24}" width="{2*half}" height="62" rx="9"/>'
-                     f'<text class="kind" x="{px}" y="{y+11}">{escape(kind)}</text>')
-        shown = hangs[:3] if len(hangs) > 4 else hangs
-        for i,(t, asked) in enumerate(shown):
-            hx, name = px + 30*i - 15*(len(shown) - 1), names.get(id(t), '')
-            parts += [f'<text x="{hx}" y="{y-67}">{escape(_short(name.split(".")[-1]))}</text>', _lamp(name, hx, y - 54, 'v', True)]
-            if asked: parts.append(_lamp(f'{name}.g', hx, y - 36, 'g'))
-        if len(hangs) > len(shown): parts.append(f'<text x="{px+54}" y="{y-50}">+{len(hangs) - len(shown)}</text>')
-    for t,asked in nodes.values():
-        (x, y), name = place(t), names.get(id(t), '')
-        parts.append(_lamp(name, x, y, 'v', id(t) not in made) + (_lamp(f'{name}.g', x, y + 28, 'g') if asked else ''))
-        parts += [f'<text x="{x}" y="{y+52+12*i}">{escape(s)}</text>' for i,s in enumerate(re.split(r'(?=\.out)', name))]
-    width, height = 72 + pitch*max(depth.values()), 4 + above + 36*long + (above + 84)*max(lanes.values()) + 72
-    return ('<div class="map" tabindex="0" role="group" aria-label="the picture">'
-            f'<svg role="img" aria-label="tensors and layers, from left to right" width="{width}" viewBox="0 0 {width} {height}">'
-            f'{"".join(parts)}</svg></div>')
-
-# %% ../nbs/06d_play.ipynb #07e0f73b
-#| code-fold: true
-def _num(v): return (f'{v:.3g}' if isinstance(v, float) else str(int(v))).replace('-', '−')
-
-def _shape(t): return str(tuple(t.shape)).replace(' ', '\N{NO-BREAK SPACE}')
-
-def _code(text, cls=''): return f'<code{f" class={cls}" if cls else ""}>{escape(text)}</code>'
-
-def _json(value): return _attr(json.dumps(value, separators=(',', ':'), ensure_ascii=False))
-
-def _rows(t, column=False): return t.reshape(-1, 1 if column else t.shape[-1] if t.ndim else 1).tolist()
-
-def _wide(*ts):
-    "How wide the cells of `ts` have to be, in em"
-    numbers = [_num(v) for t in ts if not t.is_meta for r in _rows(t) for v in r]
-    return f'{0.6*max(map(len, numbers), default=3) + 0.75:.2f}em'
-
-def _matrix(t, caption, cls, width='', sign='', column=False):
-    "A tensor under its name and shape: its numbers or, of one without them, a box"
-    if t.is_meta:
-        down, across = (round(26 + 12*math.log2(n + 1)) for n in (1, 1, *t.shape)[-2:])
-        body, width = f'<div class="box" style="width:{across}px;height:{down}px"></div>', '0'
-    else:
-        gaps = t.shape[-2] if t.ndim > 2 else 0 # between the matrices of a stack
-        def row(i, r): return f'<tr{" class=gap" if gaps and i and i % gaps == 0 else ""}>{"".join(f"<td>{_num(v)}" for v in r)}'
-        rows = [row(i, r) for i,r in enumerate(_rows(t, column))]
-        body = f'<table class=m aria-label={_attr(caption)}>{"".join(rows)}</table>'
-    shape, style = str(list(t.shape)).replace(' ', ''), f' style=--w:{width or _wide(t)}'*(width != '0')
-    return (f'<div class="op {cls}" data-s={shape}{style}><div class=cap>{sign}{_code(caption)} '
-            f'<span>{_shape(t)}</span></div>{body}</div>')
-
-def _dims(s):
-    "The axes over which the root of a stage sums, takes the mean or the largest; () for no such root"
-    e, t = s.expr, next(iter(s.operands.values()), None)
-    if e.op not in ('sum', 'mean', 'amax') or t is None: return ()
-    dims = e.args[1] if len(e.args) > 1 and isinstance(e.args[1], (list, tuple, int)) else []
-    dims = [dims] if isinstance(dims, int) else dims
-    return tuple(d % max(t.ndim, 1) for d in dims) or tuple(range(t.ndim))
-
-def _product(s):
-    "Whether the root of a stage is a product of two matrices, perhaps with something added"
-    e = next((a for a in s.expr.args if s.expr.op == '+' and getattr(a, 'op', '') == '@'), s.expr)
-    two = [*s.operands.values()][:2]
-    return e.op == '@' and len(two) == 2 and [_text(a) for a in e.args] == [*s.operands][:2] and all(t.ndim == 2 for t in two)
-
-def _says(s, most):
-    "In words, how the entries of a stage came about"
-    names, ts, dims = [*map(_code, s.operands)], [*s.operands.values()], _dims(s)
-    if _product(s):
-        turned = [f' {n} is {_code(k.removesuffix(".T"))} turned over: its rows are the columns there.'
-                  for n,k in zip(names[:2], s.operands) if k.endswith('.T')]
-        return (f'Each entry is a row of {names[0]} times a column of {names[1]}: {_shape(ts[0])} @ {_shape(ts[1])} is '
-                f'{_shape(s.value)}, and the {ts[0].shape[1]} is what is added up.' + ''.join(turned))
-    if dims and len(ts) == 1:
-        word = {'sum': 'added up', 'mean': 'averaged', 'amax': 'searched for the largest'}[s.expr.op]
-        if len(dims) == ts[0].ndim: return f'The entries of {names[0]}, {word}.'
-        if ts[0].ndim == 2: return f'Each entry is a {"row" if dims[0] else "column"} of {names[0]}, {word}.'
-    again = ', where a smaller one is used again and again'*any(t.numel() < s.value.numel() for t in ts)
-    if 'e' in s.relation: return f'Entry by entry{again}.'
-    if s.relation: return 'Each entry is made of those that light up with it.'
-    return f'More than {most} entries: shapes only.' if any(t.is_meta for t in (s.value, *ts)) else ''
-
-def _why(w, s):
-    "In words, why the last stage of a gradient adds up over what it does; '' where there is nothing to say"
-    k = w.local.removesuffix('.g')
-    t, out, texts, name = w.known.get(k), w.known.get('out'), [*s.operands], _code(k)
-    if w.step.direction == 'forward' or t is None or out is None: return ''
-    if out.ndim and len(out) == 1: return ''
-    if texts == ['out.g'] and s.expr.op == 'sum' and _dims(s) == (0,):
-        return f' {name} was used for all {len(out)} rows of {_code("out")}: what each of them says is added up.'
-    if not _product(s): return ''
-    if texts[1] == 'out.g': return f' The same {name} was used for all {len(out)} rows: what each of them says is added up.'
-    if texts[0] != 'out.g': return ''
-    return f' An entry of {name} went into all {out.shape[1]} columns of its row of {_code("out")}: it hears from each.'
-
-def _stage_html(s, say, after, most):
-    texts, product, dims = [*s.operands], _product(s), _dims(s)
-    formula = ''.join(f'<span class="o{p % 4}">{escape(texts[p])}</span>' if i % 2 else escape(p) for i,p in enumerate(s.pieces))
-    down, ts = dims == (0,) and len(texts) == 1 and next(iter(s.operands.values())).ndim == 2, [*s.operands.values()]
-    under = [*ts[1:], s.value] if product else [ts[0], s.value] if down else [] # columns that stand over each other
-    width = _wide(*under) if under else ''
-    plus, column = product and len(ts) > 2, dims == (1,) and s.value.ndim == 1
-    tables = [_matrix(t, k, f'o{i % 4}', width*any(t is u for u in under), '+ '*(plus and i == 2))
-              for i,(k,t) in enumerate(s.operands.items())]
-    sign = '' if under or not ts else f'<div class="sign">{"=" if "e" in s.relation or "sep" in s.relation else "→"}</div>'
-    tables.append(sign + _matrix(s.value, s.name, 'res', width, '= '*bool(under), column))
-    data = dict(n=s.name, s=list(s.value.shape), **s.relation)
-    line = f'<span class="res">{escape(s.name)}</span> = {formula}'
-    return (f'<div class="st" data-f={_json(data)}><p class="f">{say}<code>{line}</code></p>'
-            f'<div class="lay scroll{" meet"*product or " down"*down}">{"".join(tables)}</div>'
-            f'<p class="x"></p><p class="how">{_says(s, most)}{after}</p></div>')
-
-def _write_html(w, most, brief=False):
-    "The HTML of the step that shows `w`; `brief`: its formula and shapes alone"
-    r, stages = w.step, [] if brief else _stages(w.local, w.expr, w.value, w.known, most)
-    entry, used = next(e for e in r.writes if e.name == w.name), [k for k in w.names if k in w.expr.names]
-    def after(s):
-        if s is not stages[-1]: return ''
-        if not entry.stats or not w.value.is_meta: return _why(w, s)
-        mean, std, largest = map(_num, entry.stats[:3])
-        return f'{_why(w, s)} mean {mean}, std {std}, largest {largest}, zeros {_share(entry.stats.zeros)}.'
-    parts = [_stage_html(s, '' if len(stages) == 1 else 'Then ' if i else 'First ', after(s), most) for i,s in enumerate(stages)]
-    if len(parts) > 2: # the last one first to the eye
-        first = ', '.join(f'{s.name} = {_code(_text(s.expr))}' for s in stages[:-1])
-        parts[:-1] = [f'<details><summary>First {first}</summary>', *parts[:-1], '</details>']
-    html = ''.join(parts)
-    if brief: html = (f'<p class="f">{_code(f"{w.local} = {_text(_brief(w.expr))}")}</p>'
-                      f'<p class="how">{_shape(w.value)}, numbers left out: too heavy.</p>')
-    verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
-    head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
-    others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
-    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())*any(k != name for k,name in others)
-    note = f'<p class="note">{escape(r.warnings[0][1])}</p>' if r.warnings and entry is r.writes[-1] else ''
-    return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>'
-            f'<p class="how">{f"Here {here}." if here else ""}</p>{html}{note}')
-
-class Player:
-    "A pass that can be played in a notebook or a browser; as text, its formulas"
-    def __init__(self, title, lines, html): self.title, self.lines, self.html = title, lines, html
-
-    def __repr__(self): return '\n'.join([self.title, *self.lines])
-    def _repr_html_(self): return self.html
-
-    def save(self, path): # file to write, such as 'pass.html'
-        "Write a page of its own that needs nothing else, whole or not at all"
-        style = (':root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/1.5 system-ui,sans-serif;'
-                 'max-width:50rem;margin:0 auto;padding:1rem}')
-        page = ('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-                '<meta name="viewport" content="width=device-width, initial-scale=1">'
-                f'<title>{escape(self.title)}</title><style>{style}</style></head>'
-                f'<body><main><h1 style="font-size:1.3rem">{escape(self.title)}</h1>{self.html}</main></body></html>')
-        path = Path(path).resolve()
-        part = path.with_name(f'.{path.name}.part')
-        try:
-            part.write_text(page, encoding='utf-8')
-            part.replace(path)
-        finally: part.unlink(missing_ok=True)
-
-def _file(name): # without what only an editor needs
-    text = (files('fastgroundup')/name).read_text(encoding='utf-8')
-    comment = r'/\*.*?\*/' if name.endswith('css') else r'^\s*//[^\n]*$'
-    return re.sub(r'\n\s*', '\n', re.sub(comment, '', text, flags=re.S | re.M)).strip()
-
-# %% ../nbs/06d_play.ipynb #8d689ed5
-#| code-fold: true
-_heaviest = 60_000 # bytes of a player
-
-def _step(name, reads, html): return f'<div class="step" data-r={_json(reads)} data-w={_attr(name)}>{html}</div>'
-
-def _began(layer, recorder, most):
-    "`(text, HTML)` of the step between forward and backward: the gradient of what came out"
-    name = f'{[w for w in recorder.writes if w.step.direction == "forward"][-1].name}.g'
-    g = _kept(layer.out.g, most)
-    says = ('the gradient of a loss with respect to itself is 1' if g.numel() == 1 else
-            'a gradient from behind is put on what came out')
-    return f'backward  {name}: {says}', _step(name, [], (
-        f'<p class="t"><b>The way back begins</b> with {_code(name, "wr")}: {says}.</p>'
-        f'<div class="st" data-f={_json(dict(n=name, s=list(g.shape)))}>'
-        f'<div class="lay scroll">{_matrix(g, name, "res")}</div></div>'))
-
-def _shown(w, most, brief=False):
-    "The HTML of the step of the player that shows `w`"
-    read = [w.names[k] for k in w.names if k in w.expr.names and not (k == w.local and w.how == 'added to')]
-    return _step(w.name, read, _write_html(w, most, brief))
-
-def play(layer:Module, # a layer, a composite or a Model
-         *inputs, # what it is called with: (x, targ) for a Model
-         most:int=48, # entries of a tensor to show as numbers; of one that has more, its shape; 0 for shapes alone
-        ) -> Player:
-    """Run one pass of `layer` and make a player of it: each write, what it was made of, and which terms made each entry
-
-    In a pass of many steps the heaviest are shown without numbers, so that a player is of 60 kB at most. `ValueError`
-    where the pass does not come to its end, for a negative `most`, or for more steps than that holds in any way. The
-    gradients stay, as after any pass."""
-    if not isinstance(most, int) or most < 0: raise ValueError(f'most={most}; wanted 0 or more entries')
-    refuse_inputs(layer, inputs)
-    recorder = _recorded(layer, inputs, most)
-    writes, title = recorder.writes, f'{type(layer).__name__}, one write at a time'
-    steps = [_shown(w, most) for w in writes]
-    back = sum(w.step.direction == 'forward' for w in writes)
-    text, began = _began(layer, recorder, most)
-    frame = (f'<div class="player" role="group" aria-label={_attr(title)} data-lm-suppress-shortcuts="true">'
-             f'<!--| quarto-html-table-processing: none --><style>{_file("player.css")}</style>{_map(layer, recorder)}{_legend}'
-             '<div class="bar" hidden></div>', f'<script>{_file("player.js")}</script></div>')
-    def size(*parts): return sum(len(part.encode(errors='replace')) for part in parts)
-    whole = size(*frame, began, *steps)
-    for i in sorted(range(len(steps)), key=lambda i: -len(steps[i])):
-        if whole <= _heaviest: break
-        brief = min(steps[i], _shown(writes[i], most, brief=True), key=len)
-        whole += size(brief) - size(steps[i])
-        steps[i] = brief
-    if whole > _heaviest:
-        raise ValueError(f'a pass of {len(steps)} writes makes {whole:,} bytes; wanted {_heaviest:,} at most: play a part of it')
-    lines = [f'{w.step.direction:8}  {w.step.label}: {w.name}, {w.local} = {_text(_brief(w.expr, 60))}' for w in writes]
-    steps.insert(back, began)
-    lines.insert(back, text)
-    html = ''.join([frame[0], *steps, frame[1]]).encode(errors='replace').decode()
-    return Player(title, [f'{i:3} {line}' for i,line in enumerate(lines, 1)], html)
-
-_legend = ('<p class="key" aria-hidden="true"><span><i style="border-radius:50%"></i>value</span><span><i></i>gradient, .g</span>'
-        '<span><i style="background:rgb(38,120,230)"></i>read</span><span><i style="background:rgb(232,126,4)"></i>written</span>'
-        'numbers: three digits</p>')
+    if found[-1].relation: return found
+    return [_stage(name, e, value, known, most)] # in one where nothing more is to be told

@@ -1,12 +1,19 @@
-"""Plant a fault in an exported cell of a notebook, run the notebook, and see that a test in it notices: `python tools/mutations.py`,
-or with the names of some notebooks; `--minutes 12` plants for so long, in an order that each commit draws anew. Each fault is one that reads well and is wrong. A notebook defines its own functions, so the
-fault is planted in the notebook and not in the package. Needs the extra dev."""
-import argparse, json, math, os, random, shutil, subprocess, sys, tempfile, time
+"""Plant a fault in an exported cell, run a notebook, and see that a test in it notices: `python tools/mutations.py`, or with the
+names of some notebooks; `--minutes 12` plants for so long, in an order that each commit draws anew. Each fault is one that reads
+well and is wrong. A notebook defines some functions itself and has others from the package, so the fault is planted in both, as
+if somebody had written it and exported. It stands in the notebook under whose name it is listed here, or else in the one other
+notebook that has that text: a chapter and its appendix test each other. Needs the extra dev."""
+import argparse, json, math, os, random, re, shutil, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
 faults = { # notebook: [(what stands there, what is planted)]
+    '14e_processes': [
+        ("            if id(p) not in given: send(p)", "            pass"),
+        ("        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None", "        for p in self.params: p.g = self.places[id(p)][1]"),
+        ("    if len(found) > 1 and room > size/2 and", "    if False and"),
+    ],
     '00_data': [
         ('if own and n_train == 50_000: n_train = own', 'if own: n_train = 50'),
     ],
@@ -24,31 +31,35 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g)", "    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g*(a is not b))"),
         ("        add_product(self.w, x.t(), g)", "        add_grad(self.w, torch.mm(x.t(), g)/len(x))"),
         ('        return self.add(x, h)', '        return self.add(h, h)'),
-        ("                vars(m).clear()\n                vars(m).update(held)", "                pass"),
         ("        if a.shape != b.shape: raise ValueError", "        if a.ndim < b.ndim: raise ValueError"),
+    ],
+    '03d_refused': [
+        ("        here.tape = tape = [] if outer is None or leaf else outer", "        here.tape = tape = []"),
+        ("    if [*map(_version, c.tensors)] != c.versions:\n        raise", "    if False:\n        raise"),
+        ("        if not ids.isdisjoint(_busy):", "        if False:"),
+        ("                if t is out: out = out.view_as(out)", "                if False: out = out.view_as(out)"),
+        ("and name not in self.buffers: self.__note.kept[name] = value", "and name in self.buffers: self.__note.kept[name] = value"),
+        ("k[0] != '_' and k not in self.buffers}", "k not in self.buffers}"),
+        ("        if thread != threading.get_ident():", "        if False:"),
+        ("        found.extend((label(root, layer), k, a.grad_fn) for k,a in asked_args(layer, given) if a.grad_fn)", "        pass"),
+        ("    except BaseException:\n        _begin(calls, ends, old, out, seed)\n        raise", "    except BaseException:\n        raise"),
+        ("            if t.g is not None and t.g.shape != t.shape:", "            if False:"),
+        ("            if g is None or g.shape != made.shape:", "            if g is None:"),
+        ('        if fresh: zero_grad(*wrote)\n        _begin(', '        _begin('),
+        ("            if g is None and _unasked(tape, c, skipped): continue", "            if g is None: continue"),
+        ("    for c in calls: c.out.g = None\n", "    pass\n"),
+    ],
+    '03e_more_layers': [
+        ("                vars(m).clear()\n                vars(m).update(held)", "                pass"),
     ],
     '03c_torch': [
         ("        for p in ctx.params: p.g = None\n", ""),
     ],
     '03b_tape': [
         ('        for c in reversed(tape):', '        for c in tape:'),
-        ("            if g is None and _unasked(tape, c, skipped): continue", "            if g is None: continue"),
-        ("    if [*map(_version, c.tensors)] != c.versions:\n        raise", "    if False:\n        raise"),
-        ('        if fresh: zero_grad(*wrote)\n        _begin(', '        _begin('),
-        ("    for c in calls: c.out.g = None\n", "    pass\n"),
         ("    old = {} if fresh else", "    old = {} if not fresh else"),
-        ("        if not ids.isdisjoint(_busy):", "        if False:"),
-        ("                if t is out: out = out.view_as(out)", "                if False: out = out.view_as(out)"),
         ("        for t in unwanted: t.g = old.get(id(t))", "        for t in unwanted: t.g = None"),
-        ("        here.tape = tape = [] if outer is None or leaf else outer", "        here.tape = tape = []"),
-        ("and name not in self.buffers: self.__note.kept[name] = value", "and name in self.buffers: self.__note.kept[name] = value"),
-        ("k[0] != '_' and k not in self.buffers}", "k not in self.buffers}"),
-        ("        if thread != threading.get_ident():", "        if False:"),
-        ("        found.extend((label(root, layer), k, a.grad_fn) for k,a in asked_args(layer, given) if a.grad_fn)", "        pass"),
-        ("    except BaseException:\n        _begin(calls, ends, old, out, seed)\n        raise", "    except BaseException:\n        raise"),
         ("    for w in _thread.here.watchers: f = partial(w, way, layer, f)", "    for w in _thread.here.watchers: w(way, layer, f, *args)"),
-        ("            if t.g is not None and t.g.shape != t.shape:", "            if False:"),
-        ("            if g is None or g.shape != made.shape:", "            if g is None:"),
     ],
     '09_conv': [
         ("add_grad(w, met[:, :, :kh, :kw].transpose(0, 1))", "add_grad(w, met[:, :, -kh:, -kw:].transpose(0, 1))"),
@@ -170,19 +181,23 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            if not (looser := loosened(step, r, self.rng)): break", "            break"),
         ("        if k in self.wrong: return 'REFUTED'", "        if False: return 'REFUTED'"),
     ],
-    '06_trace': [
-        ("'added to' if f'{k}.g' in e.names else 'overwritten'", "'overwritten' if f'{k}.g' in e.names else 'added to'"),
+    '06e_formulas': [
         ("    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[1], args[0])", "    if op == 'rsub' and len(args) == 2 and not kwargs: return _expr('-', args[0], args[1])"),
+    ],
+    '06f_watched': [
+        ("'added to' if f'{k}.g' in e.names else 'overwritten'", "'overwritten' if f'{k}.g' in e.names else 'added to'"),
         ("        if not back: self.outs.append(out)", "        if not back: self.outs.insert(0, out)"),
     ],
     '06d_play': [
-        ("        if not _alike(f(ts), value): return stage", "        if False: return stage"),
         ("        if whole <= _heaviest: break", "        if True: break"),
-        ("_alike(sums(others), f(others).double())", "True"),
         ("            value = _kept(t.g if run.back else t, self.most)", "            value = t.g if run.back else t"),
-        ("note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))", "note(at((o, i), (p, k)), (o, i), (p, k))"),
         ("        finally: part.unlink(missing_ok=True)", "        finally: pass"),
         (".replace('<', '&lt;').replace(\"'\", '&#39;')", ".replace('<', '&lt;')"),
+    ],
+    '06g_terms': [
+        ("        if not _alike(f(ts), value): return stage", "        if False: return stage"),
+        ("_alike(sums(others), f(others).double())", "True"),
+        ("note(at((o, i), (p, k)) - one[o,i] - one[p,k], (o, i), (p, k))", "note(at((o, i), (p, k)), (o, i), (p, k))"),
     ],
     '06b_draw': [
         ("        back.append(f'{len(groups)-i}.  '", "        back.append(f'{i+1}.  '"),
@@ -190,13 +205,15 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            if name in new: look = dict(mfc='#B34700'", "            if name not in new: look = dict(mfc='#B34700'"),
     ],
     '07_train': [
-        ("        model.eval()\n", "        pass\n"),
-        ("    share = (most/(norm + 1e-6)).clamp(max=1.)", "    share = most/(norm + 1e-6)"),
-        ("    if math.isfinite(loss):\n        model.backward", "    if True:\n        model.backward"),
         ("        add_grad(x, g.mul_(out.g).div_(labels.numel()).view(x.shape))", "        add_grad(x, g.mul_(out.g).div_(len(x)).view(x.shape))"),
         ("(('train_loss', 'training, mean of the epoch', 'o-'), ('valid_loss', 'validation', 's--'))", "(('valid_loss', 'training, mean of the epoch', 'o-'), ('train_loss', 'validation', 's--'))"),
         ("        v.mul_(self.momentum).add_(g)", "        v.mul_(self.momentum).add_(g, alpha=1-self.momentum)"),
         ("m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps)", "m/v.sqrt().add_(self.eps).div_((1 - b2t)**0.5)"),
+    ],
+    '07d_fit': [
+        ("        model.eval()\n", "        pass\n"),
+        ("    share = (most/(norm + 1e-6)).clamp(max=1.)", "    share = most/(norm + 1e-6)"),
+        ("    if math.isfinite(loss):\n        model.backward", "    if True:\n        model.backward"),
         ("            mean = sum(l*n for l,n in zip(history.losses[-run.taken:], counts))/sum(counts)", "            mean = sum(history.losses[-run.taken:])/run.taken"),
         ("        if len(wrong): return f'row {rows[wrong[0]]} of", "        if len(wrong): return f'row {wrong[0]} of"),
     ],
@@ -234,40 +251,54 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("len(part)/n, i == 0, input_grad)", "len(part)/n, True, input_grad)"),
         ("if known.pop(id(t), None) is None: continue", "if known.get(id(t), None) is None: continue"),
         ("            for t in (*c.params, *_tensors(c.args)):", "            for t in c.params:"),
-        ("        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None", "        for p in self.params: p.g = self.places[id(p)][1]"),
-        ("            if id(p) not in given: send(p)", "            pass"),
-        ("    if len(found) > 1 and room > size/2 and", "    if False and"),
         ("    return slice(n*rank//ranks, n*(rank+1)//ranks)", "    return slice(n//ranks*rank, n//ranks*(rank+1))"),
         ("            if input_grad and part.g is not place: place.copy_(part.g)", "            pass"),
         ("        if m.whole_batch:\n", "        if False:\n"),
     ],
 }
 
-def planted(notebook, there, instead):
-    "The notebook with `instead` in the place of `there`, which has to stand in one of its exported cells, once"
+def exported(notebook):
     nb = json.loads((root/'nbs'/f'{notebook}.ipynb').read_text(encoding='utf-8'))
-    cells = [c for c in nb['cells'] if c['cell_type'] == 'code' and '#| export' in ''.join(c['source'])]
-    found = [c for c in cells if there in ''.join(c['source'])]
-    if len(found) != 1 or ''.join(found[0]['source']).count(there) != 1:
-        raise ValueError(f'{notebook}: {there!r} stands in {len(found)} exported cells; wanted one place')
-    found[0]['source'] = ''.join(found[0]['source']).replace(there, instead)
-    compile('\n'.join(l for l in found[0]['source'].splitlines() if not l.startswith('#|')), notebook, 'exec')
-    return nb
+    return nb, [c for c in nb['cells'] if c['cell_type'] == 'code' and '#| export' in ''.join(c['source'])]
+
+def place(notebook, there):
+    "The notebook, this one or else another, and the exported cell in which `there` stands, once"
+    def found(name): return [(name, c['id']) for c in exported(name)[1] for _ in range(''.join(c['source']).count(there))]
+    places = found(notebook) or [f for p in sorted((root/'nbs').glob('*.ipynb')) for f in found(p.stem)]
+    if len(places) != 1: raise ValueError(f'{notebook}: {there!r} stands in {len(places)} exported cells; wanted one place')
+    return places[0]
+
+def planted(notebook, there, instead):
+    "`(path in the project, its text with instead in the place of there)`: the notebook that has it, and the module that it exports to"
+    name, cell = place(notebook, there)
+    nb, cells = exported(name)
+    found = next(c for c in cells if c['id'] == cell)
+    found['source'] = ''.join(found['source']).replace(there, instead)
+    compile('\n'.join(l for l in found['source'].splitlines() if not l.startswith('#|')), name, 'exec')
+    yield Path('nbs')/f'{name}.ipynb', json.dumps(nb)
+    for path in (root/'fastgroundup').glob('*.py'):
+        parts = re.split(rf'^(# %% \S+/{name}\.ipynb #{cell}$)', path.read_text(encoding='utf-8'), flags=re.M)
+        if len(parts) == 1: continue
+        own, *rest = re.split('^(?=# %% )', parts[2], maxsplit=1, flags=re.M)
+        if there not in own: raise ValueError(f'{path.name}: not what {name} exports; nbdev_export writes it')
+        yield path.relative_to(root), ''.join([*parts[:2], own.replace(there, instead), *rest])
 
 def noticed(copy, notebook, there, instead):
     "What the notebook's first failing test says; None where all of it passes"
-    path = copy/'nbs'/f'{notebook}.ipynb'
-    path.write_text(json.dumps(planted(notebook, there, instead)), encoding='utf-8')
-    environ = {**os.environ, 'PYTHONPATH': f"{copy}{os.pathsep}{copy/'tools'}", 'OMP_NUM_THREADS': '1'}
+    faulty = dict(planted(notebook, there, instead))
+    for path,text in faulty.items(): (copy/path).write_text(text, encoding='utf-8')
+    environ = {**os.environ, 'PYTHONPATH': f"{copy}{os.pathsep}{copy/'tools'}", 'OMP_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
     run = 'import sys, pathlib, outputs; print(outputs.fresh(pathlib.Path(sys.argv[1]))["error"] or "")'
-    done = subprocess.run([sys.executable, '-c', run, path], cwd=copy, env=environ, capture_output=True, text=True, timeout=1200)
+    try: done = subprocess.run([sys.executable, '-c', run, copy/'nbs'/f'{notebook}.ipynb'], cwd=copy, env=environ, capture_output=True, text=True, timeout=1200)
+    finally:
+        for path in faulty: shutil.copy(root/path, copy/path)
     if done.returncode: raise RuntimeError(f'{notebook} could not be run: {done.stderr[-2000:]}') # which is no test that fails
     return done.stdout.strip()
 
 def main(names, minutes):
     "Plant every fault in turn, two at a time, or as many as can begin within some minutes; 0 where all of these are noticed"
     todo, missed, start, done = [(k, *f) for k,fs in faults.items() if not names or k in names for f in fs], [], time.time(), []
-    for fault in todo: planted(*fault)
+    for fault in todo: dict(planted(*fault))
     commit = subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=root, capture_output=True, text=True).stdout
     if minutes < math.inf: random.Random(commit).shuffle(todo)
     with tempfile.TemporaryDirectory() as folder:
