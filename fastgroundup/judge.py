@@ -145,7 +145,8 @@ def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys of
         if g is None or (error := rel_error(found[k], g)) <= max(1e-9, most): return True
         eps = max(case.eps, case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
         if error <= 64*eps: return True
-        return not off(found[k], g, 64*eps*case.loses[k] + most*g.abs() + case.blurs.get(k, 0)).any()
+        lost = case.loses[k].max() # of any entry: one row for all brings to each what others had
+        return not off(found[k], g, 64*eps*lost + most*g.abs() + case.blurs.get(k, 0)).any()
     return [k for k,g in wanted.items() if k in found and not same(k, g)]
 
 def out_of_proportion(case:Case,
