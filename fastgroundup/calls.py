@@ -27,7 +27,8 @@ def _shorter(text): return textwrap.shorten(text, 200, placeholder=' …')
 def _said(e): return f'{type(e).__name__}: {_shorter(next(iter(str(e).splitlines()), ""))}'
 
 def refuse_layout(name:str, t:Tensor, error=Problem): # `error` where `t` is sparse, or in blocks
-    if t.layout is not torch.strided: raise error(f'{name} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
+    if t.layout is torch.strided: return
+    raise error(f'{name} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
 
 def _own(a):
     "A copy of a container, or of numpy's array, which a function may write to"
@@ -38,9 +39,9 @@ def _own(a):
 class FunctionCase(Case):
     """A function at its inputs: what comes out, end to end as one vector if there are several outputs
 
-    A complex tensor is two real numbers an entry. `leaves` are the inputs that ask for a gradient, and the parameters of an
-    nn.Module; `written` is the function's own backward. Of a module, or what is bound to one, a copy runs, each time from
-    the same buffers."""
+    A complex tensor is two real numbers an entry. `leaves` are the inputs that ask for a gradient, and the parameters
+    of an nn.Module; `written` is the function's own backward. Of a module, or what is bound to one, a copy runs, each
+    time from the same buffers."""
     plain = False # whether nothing tells autograd what is changed in place
     graph = False # whether the function itself asks autograd
     def __init__(self, fn, inputs, dtype, luck=None):
@@ -53,10 +54,11 @@ class FunctionCase(Case):
             self.buffers = [(m, k, b.clone()) for m in own.modules() for k,b in m._buffers.items() if b is not None]
         floats = [i for i,t in enumerate(inputs) if is_float(t)]
         asked = [i for i in floats if inputs[i].requires_grad] or floats
-        self.args = [_real(clone(t, dtype)).requires_grad_(i in asked) if i in floats else t for i,t in enumerate(inputs)]
+        self.args = [*inputs]
+        for i in floats: self.args[i] = _real(clone(inputs[i], dtype)).requires_grad_(i in asked)
         self.place = {f'input {i}': i for i in asked} # of a key among the inputs
         named = [(k, self.args[i]) for k,i in self.place.items()]
-        if module is fn and module is not None: named += [(k, p) for k,p in self.fn.named_parameters() if p.requires_grad]
+        if isinstance(fn, torch.nn.Module): named += [(k, p) for k,p in own.named_parameters() if p.requires_grad]
         self.names, self.leaves = {k: k for k,_ in named}, dict(named)
         with torch.enable_grad(): self.outs = self.run()
         self.out = _together(self.outs).detach()
@@ -66,13 +68,14 @@ class FunctionCase(Case):
 
     def run(self):
         "The outputs that have a gradient, those that are complex as real numbers"
-        given = [torch.view_as_complex(a) if isinstance(t, Tensor) and t.is_complex() else a for t,a in zip(self.inputs, self.args)]
-        given = [a.clone() if isinstance(a, Tensor) else _own(a) for a in given] # a leaf cannot be changed in place; this can
+        def own(t, a): # a leaf cannot be changed in place; this can
+            if isinstance(t, Tensor) and t.is_complex(): a = torch.view_as_complex(a)
+            return a.clone() if isinstance(a, Tensor) else _own(a)
+        self.passed = given = [own(t, a) for t,a in zip(self.inputs, self.args)]
         for m,k,b in self.buffers: m._buffers[k] = b.clone()
         with self.luck.again():
             try: out = self.fn(*given)
             except Exception as e: raise Problem(f'the function raised {_said(e)}') from e
-        self.passed = given
         outs = [o for o in tree_leaves(out) if isinstance(o, Tensor)]
         if not outs: raise Problem(f'the function returned {type(out).__name__}; wanted a tensor or several')
         for o in outs: refuse_layout('an output', o)
@@ -93,10 +96,13 @@ class FunctionCase(Case):
         leaves = leaves or self.leaves
         used = [(o, u.to(o.dtype)) for o,u in zip(outs, upstreams) if u is not None and o.requires_grad]
         if not used: return {k: torch.zeros_like(leaf) for k,leaf in leaves.items()}
-        try: found = torch.autograd.grad([o for o,_ in used], [*leaves.values()], [u for _,u in used], allow_unused=True, **kwargs)
+        used, us = zip(*used)
+        try: found = torch.autograd.grad(used, [*leaves.values()], us, allow_unused=True, **kwargs)
         except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
-        found = [g if g is None or g.layout is torch.strided else g.to_dense() for g in found]
-        return {k: torch.zeros_like(leaf) if g is None or g._is_zerotensor() else g for (k,leaf),g in zip(leaves.items(), found)}
+        def dense(leaf, g):
+            if g is not None and g.layout is not torch.strided: g = g.to_dense()
+            return torch.zeros_like(leaf) if g is None or g._is_zerotensor() else g
+        return {k: dense(leaf, g) for (k,leaf),g in zip(leaves.items(), found)}
 
     def written(self, upstream=None): return self.backward(self.parts(self.upstream if upstream is None else upstream))
 
@@ -143,9 +149,11 @@ class PairCase(FunctionCase):
             try: found = forward(*[_array(a, as_numpy) for a in given])
             except Exception as e: raise Problem(f'forward raised {_said(e)}') from e
         self.pair, kind = isinstance(found, (tuple, list)) and len(found) == 2, type(found).__name__
-        if back is None and not self.pair: raise Problem(f'forward returned {kind}; wanted (loss, gradient) where there is no backward')
+        if back is None and not self.pair:
+            raise Problem(f'forward returned {kind}; wanted (loss, gradient) where there is no backward')
         out, self.cache = found if self.pair else (found, None)
-        if not self.pair and not _number(found): raise Problem(f'forward returned {kind}; wanted an output, or (output, cache)')
+        if not self.pair and not _number(found):
+            raise Problem(f'forward returned {kind}; wanted an output, or (output, cache)')
         out = _tensor(out)
         if not out.is_floating_point(): raise Problem(f'forward returned {str(out.dtype)[6:]}; wanted floating point')
         return [out]
@@ -161,14 +169,17 @@ class PairCase(FunctionCase):
             except Exception as e: raise Problem(f'backward raised {_said(e)}') from e
         found, keys = [*found] if isinstance(found, (tuple, list)) else [found], list(self.leaves)
         if len(found) != len(keys):
-            raise Problem(f'{len(found)} gradients for {len(keys)} floating-point inputs; wanted one for each, in their order')
+            many = f'{len(found)} gradients for {len(keys)} floating-point inputs'
+            raise Problem(f'{many}; wanted one for each, in their order')
         return {k: None if g is None else _tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
 
 # %% ../nbs/04i_calls.ipynb #17978f0d
 class _LeafJudge:
     "The row of one leaf, by how the outputs change"
     def __init__(self, case, k, most, rtol):
-        self.case, self.k, self.most, self.rtol, self.leaf, self.g = case, k, most, rtol, case.leaves[k], case.written()[k]
+        self.case, self.k, self.most, self.rtol = case, k, most, rtol
+        self.leaf, self.g = case.leaves[k], case.written()[k]
+        self.eps = max(case.rough, torch.finfo(self.leaf.dtype).eps)
 
     def row(self, verdict, words=Diagnosis('right', ''), error=None):
         largest = None if self.g is None else finite(self.g).abs().max().item()
@@ -177,41 +188,45 @@ class _LeafJudge:
     def judged(self) -> Row:
         g, k, case = self.g, self.k, self.case
         if g is None or g.shape != self.leaf.shape or not g.is_floating_point(): return self.other_kind()
-        self.eps = max(case.eps, case.rough, torch.finfo(self.leaf.dtype).eps)
         infinite = (~g.isfinite()).flatten().nonzero().flatten().tolist()
         slopes = Slopes(case, k, self.eps, self.most) if infinite else None
         self.endless = [i for i in infinite if slopes.endless(i, g.flatten()[i].item())]
         if len(self.endless) < len(infinite): return self.row('WRONG', explain(g, torch.zeros_like(g), 0))
-        if not self.compared(): return self.coarse(f'it computes with a rounding step of about {self.eps:.0e}, too coarse for differences')
+        if not self.compared():
+            return self.coarse(f'it computes with a rounding step of about {self.eps:.0e}, too coarse for differences')
         slopes, far = self.slopes, self.far
         if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *self.leaf.shape)
         if slopes.fine: case.blurs = case.blurs | {k: slopes.blur.nan_to_num(0, 0, 0).view(self.leaf.shape).to(g)}
         self.right = case.right()
         if self.endless: self.right = self.right | {k: torch.where(g.isfinite(), self.right[k], g.double())}
         error = self.error()
-        telling = [i for i in slopes.entries if abs(self.values[i]) > 1e-2*finite(g).abs().max().item() + slopes.least(i)]
+        small = 1e-2*finite(g).abs().max().item()
+        telling = [i for i in slopes.entries if abs(self.values[i]) > small + slopes.least(i)]
         if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
             return self.coarse('differences have too few digits here', error)
         if not far and (slopes.whole or error is None or error <= max(1e-5, 3*self.eps**0.5)): return self.cast(error)
         if self.rtol and error is not None and error <= self.rtol: return self.row('right', error=error)
         if not slopes.whole:
-            return self.row('WRONG', Diagnosis('unknown', 'the input is too large to name the mistake; try a smaller one'), error)
+            words = 'the input is too large to name the mistake; try a smaller one'
+            return self.row('WRONG', Diagnosis('unknown', words), error)
         return self.far_off(error)
 
-    def coarse(self, words, error=None): return self.row('not judged', Diagnosis('coarse', f'{words}; wanted reference='), error)
+    def coarse(self, words, error=None):
+        return self.row('not judged', Diagnosis('coarse', f'{words}; wanted reference='), error)
 
     def other_kind(self):
         "No gradient, another shape, no floating point: what it should be says what was forgotten"
         case, k = self.case, self.k
-        slopes = Slopes(case, k, max(case.eps, case.rough, torch.finfo(self.leaf.dtype).eps), self.most)
+        slopes = Slopes(case, k, self.eps, self.most)
         if slopes.whole:
             for i in slopes.entries: slopes.agree(i, math.nan)
             case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *self.leaf.shape)
-        words = explain(self.g, case.right()[k] if slopes.whole else self.leaf, 1e-6) or Diagnosis('shape', 'wrong shape')
+        wanted = case.right()[k] if slopes.whole else self.leaf
+        words = explain(self.g, wanted, 1e-6) or Diagnosis('shape', 'wrong shape')
         return Row(k, tuple(self.leaf.shape), self.leaf.dtype, None, None, math.inf, 'WRONG', words)
 
     def compared(self):
-        "Ask the slopes, once more with the rounding step that the outputs show if they disagree; False where that is too coarse"
+        "Ask the slopes, again with the rounding step that the outputs show where they disagree; False if too coarse"
         self.values = self.g.double().flatten().tolist()
         for once_more in (False, True):
             if once_more: # what disagrees may have few digits
@@ -257,8 +272,9 @@ class _LeafJudge:
         blur = slopes.blur.view(g.shape).to(e) + slopes.floor
         e = torch.where(e.abs() <= blur, torch.where((g - e).abs() <= blur, g, 0) if not slopes.fine else 0, e)
         if why in ('kink', 'ties'): return self.row('WRONG', tied(g, e, off), error)
-        blur = (torch.linalg.vector_norm(slopes.blur)/torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)).item()
-        rtol = min(max(1e-5, 10*blur), 1e-2)
+        size = torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)
+        share = (torch.linalg.vector_norm(slopes.blur)/size).item()
+        rtol = min(max(1e-5, 10*share), 1e-2)
         return self.row('WRONG', name(case, k, case.written(), self.right | {k: e}, rtol, rows(case)), error)
 
 def rows(case:Case): return len(case.given) if case.given.ndim else None # of the first input: the batch size, as a rule
@@ -287,13 +303,14 @@ class _Habits:
         self.most = max(1e-9, 30*noise, 64*case.eps)
 
     def found(self):
-        sound = all(g is not None and g.shape == self.case.leaves[k].shape and g.isfinite().all() for k,g in self.base.items())
-        if not sound: return # the rows say so
+        def sound(k, g): return g is not None and g.shape == self.case.leaves[k].shape and g.isfinite().all()
+        if not all(sound(k, g) for k,g in self.base.items()): return # the rows say so
         yield from self.in_place()
         yield from self.again()
         yield from self.laid_out()
         if wrong := out_of_proportion(self.case, self.case.backward, self.us, self.base, self.most):
-            yield Diagnosis('upstream', f'wrong for another size of the upstream gradient: it does not grow with it for {", ".join(wrong)}')
+            words = f'it does not grow with it for {", ".join(wrong)}'
+            yield Diagnosis('upstream', f'wrong for another size of the upstream gradient: {words}')
         if len(self.us) > 1: yield from self.one_output()
         if len(self.case.leaves) > 1: yield from self.one_input()
 
@@ -308,14 +325,17 @@ class _Habits:
         "What forward changes untold, and what backward changes; and a second backward through a retained graph"
         case = self.case
         outs, us = case.run(), [u.clone() for u in self.us]
-        wanted = 'wanted a new one' if case.plain else 'and autograd is not told; wanted ctx.mark_dirty, or a new tensor'
+        wanted = ', and autograd is not told; wanted ctx.mark_dirty, or a new tensor'
+        if case.plain: wanted = '; wanted a new one'
         for i,(given,t) in enumerate(zip(case.args, case.passed)):
-            if not isinstance(t, Tensor): continue # a change that autograd knows of makes t the result of another operation
+            if not isinstance(t, Tensor): continue
+            # a change that autograd knows of makes t the result of another operation
             untold = case.plain or t.requires_grad and t.grad_fn.name().startswith('CloneBackward')
             if untold and not torch.equal(_real(t.detach()), given.detach()):
-                yield Diagnosis('in place', f'forward changes input {i} in place{";" if case.plain else ","} {wanted}')
+                yield Diagnosis('in place', f'forward changes input {i} in place{wanted}')
         watched = {f'input {i}': t for i,t in enumerate(case.passed) if isinstance(t, Tensor)}
-        watched |= {f'output {i}': o for i,o in enumerate(outs)} | {f'the upstream gradient of output {i}': u for i,u in enumerate(us)}
+        watched |= {f'output {i}': o for i,o in enumerate(outs)}
+        watched |= {f'the upstream gradient of output {i}': u for i,u in enumerate(us)}
         before = {k: t.detach().clone() for k,t in watched.items()}
         case.backward(us, outs, retain_graph=True)
         for k,t in watched.items():
@@ -329,29 +349,33 @@ class _Habits:
         first = {k: (g, g.clone()) for k,g in self.case.backward(self.us).items()}
         self.case.backward([2*u for u in self.us])
         if any(not torch.equal(*pair) for pair in first.values()):
-            yield Diagnosis('buffer', 'the gradient that backward gives is overwritten by its next call; wanted a new tensor')
+            words = 'the gradient that backward gives is overwritten by its next call; wanted a new tensor'
+            yield Diagnosis('buffer', words)
         if self.case.plain: return
         words = 'wrong where the function is called again before its backward, so that what it keeps is lost'
         yield from self.tried('state', words, lambda: _after_another(self.case, self.us))
 
     def laid_out(self):
         "Upstream gradients in other memory; complex numbers are laid out as such"
-        def each(f, us):
-            return [torch.view_as_real(f(torch.view_as_complex(u))) if pair else f(u) for u,pair in zip(us, self.case.pairs)]
+        def one(f, u, pair): return torch.view_as_real(f(torch.view_as_complex(u))) if pair else f(u)
+        def each(f, us): return [one(f, u, pair) for u,pair in zip(us, self.case.pairs)]
         wrong, why = [], ''
         for words,laid,plain in laid_out(self.us, each):
             try:
                 alike = all(torch.equal(u, v) for u,v in zip(self.us, plain))
-                if self.differs(self.case.backward(laid), None if alike else self.case.backward(plain)): wrong.append(words)
+                found = self.case.backward(laid)
+                if self.differs(found, None if alike else self.case.backward(plain)): wrong.append(words)
             except Problem as e: wrong, why = [*wrong, words], f': {_shorter(str(e))}'
-        if wrong: yield Diagnosis('layout', f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}')
+        words = f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}'
+        if wrong: yield Diagnosis('layout', words)
 
     def one_output(self):
         "Each output alone, the others without a gradient; together they have to give the whole"
         alone, n = [], len(self.us)
         for i,u in enumerate(self.us):
             try: alone.append(self.case.backward([u if j == i else None for j in range(n)]))
-            except Problem as e: yield Diagnosis('none', f'wrong where only output {i} has a gradient, and the others None: {e}')
+            except Problem as e:
+                yield Diagnosis('none', f'wrong where only output {i} has a gradient, and the others None: {e}')
         if len(alone) < n: return
         def size(t): return torch.linalg.vector_norm(t.double()).item()
         def apart(k, g): return not size(sum(a[k] for a in alone) - g) <= self.most*sum(size(a[k]) for a in alone)

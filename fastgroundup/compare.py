@@ -104,10 +104,11 @@ def _numbers(e, n, sizes):
 
 def _known_factor(c, e, n, sizes):
     "What the factor `c` is called; None where it has no name"
-    kind, words = next(((kind, words) for value,kind,words in _numbers(e, n, sizes) if math.isclose(abs(c), value, rel_tol=1e-3)), ('', ''))
+    def near(value): return math.isclose(abs(c), value, rel_tol=1e-3)
+    kind, words = next(((kind, words) for value,kind,words in _numbers(e, n, sizes) if near(value)), ('', ''))
     if c > 0: return Diagnosis(kind, words) if words else None
     if words: return Diagnosis(kind, f'the sign is wrong, and {words}')
-    return Diagnosis('sign', 'the sign is wrong') if math.isclose(c, -1, rel_tol=1e-3) else None
+    return Diagnosis('sign', 'the sign is wrong') if near(1) else None
 
 def _sizes(e):
     "`{number: what it is}` of the sizes that a mean may be over"
@@ -140,7 +141,8 @@ def _by_value(a, e, same):
     zero = e == 0
     if zero.any() and not zero.all():
         if same(a[~zero], e[~zero]):
-            return Diagnosis('mask missing', f'mask missing: {int((a[zero] != 0).sum())} entries that should be 0 are not')
+            passed = int((a[zero] != 0).sum())
+            return Diagnosis('mask missing', f'mask missing: {passed} entries that should be 0 are not')
         if not a[~zero].any(): return Diagnosis('mask inverted', 'mask inverted: 0 where it should not be')
     if same(a, e.abs()): return Diagnosis('abs', 'its absolute value')
     if e.ndim > 1 and e.shape[-1] == e.shape[-2]:
@@ -168,6 +170,8 @@ def _in_part(a, e, rtol):
     if not a[off].any() and '[' not in where: return Diagnosis('untouched', f'nothing is written to {where}')
     if off.sum() <= max(1, off.numel()//3) or '[' not in where: return Diagnosis('entries', f'right but for {where}')
 
+unexplained = Diagnosis('unknown', 'no known mistake explains it')
+
 def explain(actual, # the gradient in question; None if there is none
             expected:Tensor, # what it should be
             rtol:float, # how far two gradients that are the same may differ
@@ -185,7 +189,8 @@ def explain(actual, # the gradient in question; None if there is none
     if a.dtype != e.dtype: return Diagnosis('dtype', f'wrong dtype: {a.dtype}, should be {e.dtype}')
     for kind,words,bad in (('nan', 'NaN', a.isnan()), ('inf', 'infinite', a.isinf())):
         if not bad.any(): continue
-        return Diagnosis(kind, f'{int(bad.sum())} of {bad.numel()} entries are {words}, the first at {bad.nonzero()[0].tolist()}')
+        share, first = f'{int(bad.sum())} of {bad.numel()}', bad.nonzero()[0].tolist()
+        return Diagnosis(kind, f'{share} entries are {words}, the first at {first}')
     if not e.isfinite().all(): return Diagnosis('unknown', 'the expected gradient is not finite')
     if not e.any(): return Diagnosis('not zero', 'should be all zero')
     if not a.any(): return Diagnosis('zero', 'all zero')
@@ -199,7 +204,8 @@ def explain(actual, # the gradient in question; None if there is none
 
 def worst(actual, expected):
     "The entry that differs most, in words; nothing where the two cannot be compared"
-    if actual is None or (actual.shape, actual.dtype) != (expected.shape, expected.dtype) or not actual.numel(): return ''
+    if actual is None or not actual.numel(): return ''
+    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype): return ''
     i = (actual - expected).abs().nan_to_num(nan=math.inf).argmax()
     index = [j.item() for j in torch.unravel_index(i, actual.shape)]
     a, e = actual.flatten()[i].item(), expected.flatten()[i].item()
@@ -216,6 +222,5 @@ def diagnose(actual:Tensor, # the gradient in question; None if there is none
     rtol = max(rtols.get(t.dtype, 0) for t in both)
     if _same(actual, expected, rtol) and actual.dtype == expected.dtype:
         return Diagnosis('right', 'right, to rounding')
-    unknown = Diagnosis('unknown', 'no known mistake explains it')
-    found = explain(actual, expected, rtol, n) or unknown
+    found = explain(actual, expected, rtol, n) or unexplained
     return found.add(worst(actual, expected))

@@ -10,7 +10,7 @@ import math
 
 import torch
 from torch import Tensor
-from .compare import Diagnosis, explain, rel_error, rtols
+from .compare import Diagnosis, explain, rel_error, rtols, unexplained
 from .judge import Verdict, at_a_kink
 from .measure import all_finite, dice_kept, finite_alike, sentence, where_luck_is
 from .paste import of_layer
@@ -27,12 +27,12 @@ def refuse_nonfinite(name:str, t:Tensor): # `ValueError` where an entry of `t` i
 # %% ../nbs/04_gradcheck.ipynb #c529d763
 def check_grads(layer:Module, # a layer, a composite or a Model
                 *inputs, # what it is called with: (x, targ) for a Model; floats are checked, but for its `constants`
-                rtol:float=None, # relative error against autograd that is accepted; None: what rounding takes away, measured
+                rtol:float=None, # accepted relative error against autograd; None: what rounding takes away, measured
                 numeric:bool=True, # whether to measure differences too
                ) -> Report:
-    """Compare every gradient that `layer` writes by hand with autograd's and with what really changes; leave nothing changed
+    """Compare each gradient that `layer` writes by hand with autograd's and what really changes; leave nothing changed
 
-    `ValueError` for what cannot be checked: another object, other arguments than it takes, numbers that are not finite."""
+    `ValueError` for what cannot be checked: another object, other arguments than it takes, numbers not finite."""
     refuse_inputs(layer, inputs)
     for k,t in (*named_args(layer, inputs), *layer.named_params().items()):
         if isinstance(t, Tensor): refuse_nonfinite(k, t)
@@ -59,11 +59,13 @@ def _rows(report, done, layer, inputs, rtol, numeric):
     report.notes[:], report.remarks[:] = notes, []
     auto, n = by_autograd(layer, inputs, steps), next((len(t) for t in named.values() if t.ndim), 1)
     steps = [s for s in steps if s.out.is_floating_point()]
-    overflow = [s.name for s in steps if s.overflows or s.upstream is not None and not all_finite(s.upstream)]
-    report.remarks += [f'{k}: overflow in {str(steps[0].out.dtype)[6:]}' for k in overflow]
-    found, names, follows, kinked, seen, first = {}, {id(t): k for k,t in named.items()}, {}, set(), set(), []
+    overflowed = [s.name for s in steps if s.overflows or s.upstream is not None and not all_finite(s.upstream)]
+    report.remarks += [f'{k}: overflow in {str(steps[0].out.dtype)[6:]}' for k in overflowed]
+    overflow, names = bool(overflowed), {id(t): k for k,t in named.items()}
+    found, follows, kinked = {}, {}, set() # {name: verdicts}, {id: the step at fault}, ids of what a kink reaches
+    seen, first = set(), [] # kinds of layers, and what is wrong, for the lines to paste
     for step in progress(steps[::-1]):
-        verdicts, case = judged(step, n, numeric, report.remarks, bool(overflow))
+        verdicts, case = judged(step, n, numeric, report.remarks, overflow)
         kind = type(step.module), step.out.ndim
         if case and kind not in seen: # once for each kind of layer
             seen.add(kind)
@@ -81,7 +83,7 @@ def _rows(report, done, layer, inputs, rtol, numeric):
     for k,t in named.items():
         if grads[k] is None and auto[k] is None: continue # nothing depends on it
         e = torch.zeros_like(t) if auto[k] is None else auto[k]
-        yield _row(k, t, grads[k], e, found.get(k, []), follows.get(id(t)), id(t) in kinked, rtol, report, bool(overflow))
+        yield _row(k, t, grads[k], e, found.get(k, []), follows.get(id(t)), id(t) in kinked, rtol, report, overflow)
 
 def _row(k, t, g, e, found, follows, kinked, rtol, report, overflow):
     "The row of one tensor, from the verdicts on all that was written for it"
@@ -101,7 +103,7 @@ def _row(k, t, g, e, found, follows, kinked, rtol, report, overflow):
         elif found and not words: verdict, words = 'rounding', Diagnosis('rounding', 'as close as rounding allows here')
         elif not found and overflow:
             verdict, words = 'not judged', Diagnosis('overflow', f'numbers overflow in {short} on the way')
-        elif not found: verdict, words = 'WRONG', explain(g, e, limit) or Diagnosis('unknown', 'no known mistake explains it')
+        elif not found: verdict, words = 'WRONG', explain(g, e, limit) or unexplained
     if rtol and verdict == 'WRONG' and error <= rtol: verdict, words = 'right', Diagnosis('right', '')
     numeric = max((v.numeric for v in found if v.numeric is not None), default=None)
     largest = None if g is None or not g.numel() else g.abs().max().item()

@@ -19,11 +19,11 @@ from .names import name
 # %% ../nbs/04c_judge.ipynb #793dee71
 class Excuse(NamedTuple):
     "What excuses a gradient that is not autograd's"
-    why:str # 'kink' and 'hidden' are excuses; 'ties', where each entry could be a choice and all together cannot; or None
+    why:str # 'kink' and 'hidden' are excuses; 'ties': each entry could be a choice, all together cannot; or None
     choices:Tensor = None # where it is a choice at a kink
 
 class _Meeting(NamedTuple):
-    "Entries of a leaf that reach one kink: the least and the most that their gradients may add up to, and what they reach"
+    "Entries of a leaf that reach one kink: the least and most that their gradients may add up to, and what they reach"
     entries:list
     low:float
     high:float
@@ -53,7 +53,8 @@ def excuse(case:Case, k,
         v.view(-1)[entries] = 1.
         step = min([h, *[steps[i] for i in entries if steps[i] > 1e-5*h]])
         up, down = (case.upstream*s for s in changes(case, k, v, step))
-        up, down = torch.where(up.isnan(), down, up), torch.where(down.isnan(), up, down) # at the edge of where there are numbers
+        # at the edge of where there are numbers, the side that has some
+        up, down = torch.where(up.isnan(), down, up), torch.where(down.isnan(), up, down)
         return torch.minimum(up, down).sum().item(), torch.maximum(up, down).sum().item(), (up != 0) | (down != 0)
     def between(value, low, high):
         slack = rtol*max(abs(low), abs(high)) + 1e-300
@@ -139,11 +140,11 @@ def laid_out(us:list, # an upstream gradient, in parts
         if all(u.is_contiguous() and not u.storage_offset() for u in laid): continue
         yield words, laid, [u.contiguous() for u in laid]
 
-def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys of gradients in `found` that are not those `wanted`
-    "What differs by more than `most`, relative, and by more than rounding"
+def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys
+    "Of the gradients in `found` that differ from those `wanted` by more than `most`, relative, and more than rounding"
     def same(k, g):
         if g is None or (error := rel_error(found[k], g)) <= max(1e-9, most): return True
-        eps = max(case.eps, case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
+        eps = max(case.rough, *[torch.finfo(t.dtype).eps for t in case.leaves.values()])
         if error <= 64*eps: return True
         lost = case.loses[k].max() # of any entry: one row for all brings to each what others had
         return not off(found[k], g, 64*eps*lost + most*g.abs() + case.blurs.get(k, 0)).any()
@@ -157,7 +158,8 @@ def out_of_proportion(case:Case,
                      ) -> list: # keys of the gradients that do not grow with the upstream gradient
     for times in (-3, 4) if sum(u.numel() for u in us) == 1 else (-3,): # one number is to be larger as well
         found = {k: g if g is None else g/times for k,g in written([times*u for u in us]).items()}
-        if any(g is not None and not all_finite(g) and all_finite(base[k]) for k,g in found.items()) and case.eps > 1e-12: continue # overflow
+        infinite = [k for k,g in found.items() if g is not None and not all_finite(g)]
+        if case.eps > 1e-12 and any(all_finite(base[k]) for k in infinite): continue # overflow
         if wrong := others(case, found, base, most): return wrong
     return []
 
@@ -179,7 +181,8 @@ _look = 'does forward hide something, with detach or no_grad?'
 
 def tied(a:Tensor, e:Tensor, far:Tensor) -> Diagnosis: return _ties.add(worst(a, e), far) # what ties, and `far`, where
 
-def everywhere(test, *tensors) -> bool: # whether `test` of them, in float64, is true for each entry; in parts, to save memory
+def everywhere(test, *tensors) -> bool:
+    "Whether `test` of them, in float64, is true for each entry; in parts, to save memory"
     parts = zip(*[t.reshape(-1).split(1 << 18) for t in tensors])
     return all(bool(test(*[t.double() for t in part]).all()) for part in parts)
 
@@ -199,13 +202,14 @@ class Bounds:
         e = finite(e).abs()
         return 32*eps*torch.maximum(self.losses.get(k, e), e) + 1e-30*e.max() + self.case.tiny
 
-    def beyond(self, k, a, e, room=0.) -> Tensor: # where `a` is no right gradient, to the rounding step that forward shows
+    def beyond(self, k, a, e, room=0.) -> Tensor:
+        "Where `a` is no right gradient, to the rounding step that forward shows"
         if torch.equal(a, e): return _nowhere(a)
         if self.case.eps > 1e-5: # few digits: beside those that its own dtype takes, all together
             size = torch.maximum(self.losses.get(k, e.abs())/3, finite(e).abs()) # of three terms
-            apart = torch.linalg.vector_norm(finite(a - e))
-            if not apart <= 6*self.eps*torch.linalg.vector_norm(size) + self.case.tiny: return off(a, e, 4*self.eps*size + room)
-        top = finite(e).abs().max()*(self.eps < 1e-12) # beside which rounding is nothing, for entries that are not far smaller
+            apart, whole = (torch.linalg.vector_norm(t) for t in (finite(a - e), size))
+            if not apart <= 6*self.eps*whole + self.case.tiny: return off(a, e, 4*self.eps*size + room)
+        top = finite(e).abs().max()*(self.eps < 1e-12) # beside it rounding is nothing, for entries not far smaller
         def near(a, e):
             size = e.abs()
             return (a - e).abs_() <= torch.where(size > 1e-8*top, 2*top, 0.).maximum(size.mul_(32)).mul_(self.eps)

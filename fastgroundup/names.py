@@ -10,7 +10,7 @@ import itertools, math
 
 import torch
 from torch import Tensor
-from .compare import Diagnosis, explain, rel_error, worst
+from .compare import Diagnosis, explain, rel_error, unexplained, worst
 from .measure import Case, changes, finite, off, typical
 
 # %% ../nbs/04f_names.ipynb #d4da4524
@@ -64,7 +64,7 @@ def _of_product(case, k, e):
 
 # %% ../nbs/04f_names.ipynb #02b43305
 def _of_others(case, k, right):
-    "The gradient of another tensor, a sum or a mean over an axis in place of each entry, a matrix and its transpose confused"
+    "The gradient of another tensor; a sum or a mean over an axis for each entry; a matrix and its transpose confused"
     e = right[k]
     for j,g in right.items():
         if j != k and _like(g, e): yield 'swapped', f'the gradient of {case.names[j]}', g
@@ -81,16 +81,19 @@ def _of_others(case, k, right):
             yield 'transposed', f'{case.names[j]} and its transpose confused', changed(lambda p: p.transpose(-1, -2))
         if p.ndim > 2: # a kernel
             last = [*range(2, p.ndim)]
-            yield 'turned', f'{case.names[j]} is not turned over where it should be, or where it should not', changed(lambda p: p.flip(last))
+            words = f'{case.names[j]} is not turned over where it should be, or where it should not'
+            yield 'turned', words, changed(lambda p: p.flip(last))
 
 def _of_factors(case, k, e):
     "A factor that is a tensor of the call, or a function of one, missing or too many"
-    tensors = [('out', case.out.detach()), ('out.g', case.upstream), *[(case.names[j], t.detach()) for j,t in case.leaves.items()]]
-    for name,t in tensors:
+    leaves = [(case.names[j], t.detach()) for j,t in case.leaves.items()]
+    for name,t in (('out', case.out.detach()), ('out.g', case.upstream), *leaves):
         try:
             if (e*t).shape != e.shape or t.numel() < 2: continue
         except RuntimeError: continue
-        for words,f in ((name, t), (f'1 - {name}', 1 - t), (f'1 + {name}', 1 + t), (f'{name}*{name}', t*t), (f'1 - {name}*{name}', 1 - t*t)):
+        factors = {name: t, f'1 - {name}': 1 - t, f'1 + {name}': 1 + t,
+                   f'{name}*{name}': t*t, f'1 - {name}*{name}': 1 - t*t}
+        for words,f in factors.items():
             if (f == f.flatten()[0]).all(): continue
             yield 'factor', f'a factor {words} too many', e*f
             if (f != 0).all(): yield 'factor', f'a factor {words} is missing', e/f
@@ -98,7 +101,8 @@ def _of_factors(case, k, e):
 def _of_exchange(case, k, a, e, same):
     "What is right once the written backward is handed the output for the input, or the input for the output"
     if not _like(case.given, case.out): return
-    for used,belongs,how in (('inp', 'out', dict(inp=case.out.detach())), ('out', 'inp', dict(out=case.given.detach()))):
+    exchanges = ('inp', 'out', dict(inp=case.out.detach())), ('out', 'inp', dict(out=case.given.detach()))
+    for used,belongs,how in exchanges:
         try: g = case.written(**how).get(k)
         except Exception: continue # it is wrong: whatever comes of other numbers
         if _like(g, e) and same(g, e): yield 'confused', f'{used} is used where {belongs} belongs', a
@@ -110,7 +114,8 @@ def _of_jacobian(case, k, e, most=400):
     eye = torch.eye(u.numel(), dtype=u.dtype, device=u.device).view(-1, *u.shape)
     rows = [case.right(one)[k] for one in eye]
     diagonal = torch.stack([g.flatten()[i] for i,g in enumerate(rows)]).view(u.shape)
-    yield 'diagonal', 'the diagonal of the Jacobian alone: how an entry changes the other outputs is left out', u*diagonal
+    words = 'the diagonal of the Jacobian alone: how an entry changes the other outputs is left out'
+    yield 'diagonal', words, u*diagonal
 
 def _of_added(case, k, a, e):
     "The tensor itself, or what came out, added: a weight decay that belongs to the optimizer, say"
@@ -127,11 +132,12 @@ def _of_sums(case, k, e):
     def summed(t): return t.flatten(0, u.ndim - e.ndim - 1).sum(0)
     yield 'factor', 'out.g is summed without the factor that belongs to it', summed(u)
     for name,t in (('inp', x), ('out', out)):
-        if _like(t, u): yield 'confused', f'{name} is used where something that forward makes of it belongs', summed(u*t.detach())
+        words = f'{name} is used where something that forward makes of it belongs'
+        if _like(t, u): yield 'confused', words, summed(u*t.detach())
 
 # %% ../nbs/04f_names.ipynb #dbaefb5a
 def _amounts(t, basis, axes):
-    "How much of each tensor of `basis` is in `t`, a row for each place along the other axes; None where `t` is not made of them"
+    "How much of each of `basis` is in `t`, a row for each place along the other axes; None if it is not made of them"
     rest, m = [i for i in range(t.ndim) if i not in axes], math.prod(t.shape[i] for i in axes)
     flat = [z.permute(*rest, *axes).reshape(-1, m).double() for z in (*basis, t)]
     columns, t = torch.stack(flat[:-1], -1), flat[-1].unsqueeze(-1)
@@ -141,7 +147,7 @@ def _amounts(t, basis, axes):
     return c.squeeze(-1)/size.squeeze(1) if rel_error(columns/size @ c, t) <= 1e-6 else None
 
 def _bases(case, k, axes):
-    "What a norm or a softmax over `axes` is made of: a weight in it and its name, the names of what is taken away, the tensors"
+    "What a norm or a softmax over `axes` is made of: name and weight in it, names of what is taken away, the tensors"
     u, x, out = case.upstream, finite(case.leaves[k].detach()), finite(case.out.detach())
     weights = [(case.names[j], t.detach()) for j,t in case.leaves.items()
                if j != k and t.ndim and t.ndim < u.ndim and t.shape == u.shape[-t.ndim:]]
@@ -155,8 +161,9 @@ def _bases(case, k, axes):
 
 def _in_part(names, ratios, m):
     "What is said of amounts that are `ratios` of the right ones, where a mean is over `m` entries"
-    known = {0: 'not taken away', 2: 'taken away twice', -1: 'added where it should be taken away', m: 'a sum where a mean belongs',
-             1/m: 'a mean where a sum belongs', m/(m - 1): f'divided by {m - 1} in place of {m}'}
+    known = {0: 'not taken away', 2: 'taken away twice', -1: 'added where it should be taken away',
+             m: 'a sum where a mean belongs', 1/m: 'a mean where a sum belongs',
+             m/(m - 1): f'divided by {m - 1} in place of {m}'}
     said = {}
     for name,r in zip(names, ratios):
         if abs(r - 1) <= 1e-5: continue
@@ -180,7 +187,8 @@ def _of_norm(case, k, a, e):
     "What a norm or a softmax takes away of out.g, with a wrong factor, or over another axis"
     if not _like(case.upstream, e): return
     x, u = finite(case.leaves[k].detach()), case.upstream
-    choices = [c for n in range(e.ndim, 0, -1) for c in itertools.combinations(range(e.ndim), n)] # many before few, which many are too
+    # many axes before few, over which a norm over many is one too
+    choices = [c for n in range(e.ndim, 0, -1) for c in itertools.combinations(range(e.ndim), n)]
     for axes in choices:
         m, over = math.prod(e.shape[i] for i in axes), _over(axes)
         if m < 4: continue
@@ -193,7 +201,7 @@ def _of_norm(case, k, a, e):
                     if _amounts(a, without, axes) is not None:
                         yield 'norm', f'{name} is missing in what is taken away {over}, or in all of it', a
                 for other in _elsewhere(a, right, basis, axes, choices):
-                    yield 'norm', f'the {names[0]} is taken away {_over(other)}, where {_over(axes)[5:]} belongs', a
+                    yield 'norm', f'the {names[0]} is taken away {_over(other)}, where {over[5:]} belongs', a
                 continue
             ratio, sigma = found/right, (x - x.mean(axes, keepdim=True)).square().mean(axes).sqrt().flatten()
             scale = ratio[:, 0]
@@ -256,5 +264,5 @@ def name(case:Case, k,
         yield from _of_sums(case, k, e)
         yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)
-    found = explain(a, e, rtol, n, suspects(), sizes_of(case)) or Diagnosis('unknown', 'no known mistake explains it')
+    found = explain(a, e, rtol, n, suspects(), sizes_of(case)) or unexplained
     return found.add(worst(a, e), off(a.to(e.dtype), e, 10*rtol*e.abs().max()) if alike else None)

@@ -23,7 +23,8 @@ def _run(lines, given):
     "The two numbers that the last line prints; None where it does not"
     said = []
     try:
-        with dice_kept(), torch.enable_grad(): exec('\n'.join([lines[0], *lines[2:]]), given | {'print': lambda *a: said.extend(a)})
+        with dice_kept(), torch.enable_grad():
+            exec('\n'.join([lines[0], *lines[2:]]), given | {'print': lambda *a: said.extend(a)})
     except Exception: return None
     return said if len(said) == 2 and all(math.isfinite(s) for s in said) else None
 
@@ -42,7 +43,8 @@ def _literal(t, drawn):
     "Python for a tensor: drawn anew, or its numbers"
     if not isinstance(t, Tensor): return repr(t)
     asks = ', requires_grad=True'*t.requires_grad
-    if drawn and t.is_floating_point(): return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{asks})'
+    if drawn and t.is_floating_point():
+        return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{asks})'
     return f'torch.tensor({t.tolist()}{f", dtype={t.dtype}"*t.is_floating_point()}{asks})'
 
 def _as_array(t, drawn):
@@ -52,16 +54,19 @@ def _as_array(t, drawn):
 
 def _ways(values, off):
     "Whether the inputs are drawn anew, and an entry where `off` is true: not with more numbers than anybody reads"
-    def written(drawn): return sum(t.numel() for t in values if isinstance(t, Tensor) and not (drawn and t.is_floating_point()))
+    tensors = [t for t in values if isinstance(t, Tensor)]
+    def written(drawn): return sum(t.numel() for t in tensors if not (drawn and t.is_floating_point()))
     return itertools.product([drawn for drawn in (True, False) if written(drawn) <= _most], _entries(off))
 
-def _given(names, values, drawn, literal=_literal): return f'{", ".join(names)} = {", ".join(literal(v, drawn) for v in values)}'
+def _given(names, values, drawn, literal=_literal):
+    return f'{", ".join(names)} = {", ".join(literal(v, drawn) for v in values)}'
+def _called(f, names, name): # as source, with what `x` says in place of `name`
+    return lambda x: f'{f}({", ".join(x if n == name else n for n in names)})'
 def _moved(call, name): return f'{call(f"{name} + h")} - {call(f"{name} - h")}'
 def _printed(says, does, step): return f'print({says}, {does}/{2*step:g}) # backward says, forward does'
 
 def _step(dtype): # of a difference: 1e-5 in float64, 1e-2 in float32
-    step = 10.**round(math.log10(torch.finfo(dtype).eps)/3)
-    return step
+    return 10.**round(math.log10(torch.finfo(dtype).eps)/3)
 
 def _entries(off): # some of those where the mask `off` is true, as they are written between brackets
     return [', '.join(map(str, i)) or '...' for i in off.nonzero()[:8].tolist()]
@@ -80,11 +85,12 @@ def of_function(fn, title:str, inputs, case:FunctionCase, k:int, off:Tensor) -> 
     named = f'f = ... # {title}'
     if place: named = f'from {place[0]} import {place[1]}; f = {place[1]}' + '.apply'*(owner is not fn)
     names, asks = [f'x{i}' for i in range(len(inputs))], {*case.place.values()}
+    called = _called('f', names, x)
     def real(t): return isinstance(t, Tensor) and t.is_floating_point()
     values = [t.detach().to(case.dtype).requires_grad_(i in asks) if real(t) else t for i,t in enumerate(inputs)]
     def candidates():
         for many,(drawn,at) in itertools.product(range(len(case.outs)), _ways(values, off)):
-            def out(x): return f'f({", ".join(x if i == k else n for i,n in enumerate(names))})' + f'[{many}]'*(len(case.outs) > 1)
+            def out(x): return called(x) + f'[{many}]'*(len(case.outs) > 1)
             yield ['import torch', named, 'torch.manual_seed(0)'*drawn, _given(names, values, drawn),
                    f'u = torch.randn_like({out(x)})',
                    f'g = torch.autograd.grad({out(x)}, {x}, u)[0]',
@@ -103,20 +109,25 @@ def of_pair(fn, title:str, inputs, case:PairCase, k:int, off:Tensor) -> str: # l
         both = {name: f for (_,name),f in zip(places, both.values())}
         named = '; '.join(f'from {module} import {name}' for module,name in places)
     forward, *backward = both
-    x, names, step, keys = f'x{k}', [f'x{i}' for i in range(len(inputs))], _step(case.args[k].dtype), [*case.place.values()]
+    x, names = f'x{k}', [f'x{i}' for i in range(len(inputs))]
+    step, keys = _step(case.args[k].dtype), [*case.place.values()]
     literal, library = (_as_array, 'np') if as_numpy else (_literal, 'torch')
     head = 'import numpy as np; rng = np.random.default_rng(0)' if as_numpy else 'import torch'
     mine, first, number = f'[{keys.index(k)}]'*(len(keys) > 1), '[0]'*case.pair, not case.outs[0].ndim
     u = '1.' if number else 'rng.standard_normal(out.shape)' if as_numpy else 'torch.randn_like(out)'
-    def called(x): return f'{forward}({", ".join(x if i == k else n for i,n in enumerate(names))})'
+    called = _called(forward, names, x)
     def out(x): return called(x) + first
     run = f'out, g = {called(x)}'
-    if backward: run = f'out{", cache"*case.pair} = {called(x)}; u = {u}; g = {backward[0]}(u, {"cache" if case.pair else None})'
+    if backward:
+        got, cache = ('out, cache', 'cache') if case.pair else ('out', None)
+        run = f'{got} = {called(x)}; u = {u}; g = {backward[0]}(u, {cache})'
     does = f'float({_moved(out, x)})' if number else f'float((({_moved(out, x)})*u).sum())'
     def candidates():
         for drawn,at in _ways(inputs, off):
-            yield [head, named, 'torch.manual_seed(0)'*(drawn and not as_numpy), _given(names, inputs, drawn, literal), run,
-                   f'h = {library}.zeros_like({x}); h[{at}] = {step:g}', _printed(f'float(g{mine}[{at}])', does, step)]
+            yield [head, named, 'torch.manual_seed(0)'*(drawn and not as_numpy),
+                   _given(names, inputs, drawn, literal), run,
+                   f'h = {library}.zeros_like({x}); h[{at}] = {step:g}',
+                   _printed(f'float(g{mine}[{at}])', does, step)]
     return _best(candidates(), lambda: both)
 
 # %% ../nbs/04l_paste.ipynb #d47f4a1e
@@ -126,7 +137,8 @@ def _made(module):
     if module.params() or not cls.__qualname__.isidentifier(): return None
     try: new = cls()
     except Exception: return None
-    if any(isinstance(v, Tensor) for m in (module, new) for k,v in vars(m).items() if k not in ('out', 'args')): return None
+    held = [v for m in (module, new) for k,v in vars(m).items() if k not in ('out', 'args')]
+    if any(isinstance(v, Tensor) for v in held): return None
     return (f'from {place[0]} import {place[1]}; ' if place else '') + f'layer = {cls.__name__}()'
 
 def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
@@ -134,10 +146,12 @@ def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
     module, args = step.module, dict(named_args(step.module, step.args))
     param = next((k for k,t in module.named_params().items() if id(t) == key), None)
     name = next((k for k,t in args.items() if id(t) == key), param)
-    if len(args) != len(step.args) or step.luck.record or not all(k.isidentifier() for k in (*args, name or '')): return None
-    named, h, values = _made(module) or f'layer = ... # {step.name}', _step(step.out.dtype), [_detached(t) for t in args.values()]
-    def out(x): return f'layer({", ".join(x if k == name else k for k in args)})'
-    run, g, change, does = f'out = {out(name)}; u = torch.randn_like(out); out.g = u; layer.backward()', f'{name}.g', '', _moved(out, name)
+    if len(args) != len(step.args) or step.luck.record: return None
+    if not all(k.isidentifier() for k in (*args, name or '')): return None
+    named, h = _made(module) or f'layer = ... # {step.name}', _step(step.out.dtype)
+    values, out = [_detached(t) for t in args.values()], _called('layer', args, name)
+    run = f'out = {out(name)}; u = torch.randn_like(out); out.g = u; layer.backward()'
+    g, change, does = f'{name}.g', '', _moved(out, name)
     if name == param: # moved on the layer
         at = f'layer.{name}'
         run, g, does = f'{run}; {name}, g = {at}, {at}.g', 'g', 'up - down'

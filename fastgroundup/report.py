@@ -17,7 +17,8 @@ from .judge import fine
 # %% ../nbs/04g_report.ipynb #f8e2cfd5
 colours = {'right': ('#1a7f37', 32), 'kink': ('#1a7f37', 32), 'rounding': ('#1a7f37', 32), 'WRONG': ('#cf222e', 31),
            'DISPUTED': ('#8a5c00', 33), 'not judged': ('#8a5c00', 33)} # verdict: (of HTML, of a terminal)
-looks = {verdict: f'background:{html};color:#fff;padding:0 .4em;border-radius:.3em' for verdict,(html,_) in colours.items()}
+looks = {verdict: f'background:{html};color:#fff;padding:0 .4em;border-radius:.3em'
+         for verdict,(html,_) in colours.items()}
 
 def text_table(rows, # of strings, the first of them the head
                right=(), # numbers of the columns that stand to the right
@@ -37,7 +38,8 @@ def html_table(rows, right=()) -> str: # the same as HTML; a cell that is a verd
     body = ''.join(line(r, 'td') for r in body)
     return f'<table class="table table-sm"><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table>'
 
-def progress(steps): # an iterable of what takes some time, with a bar after two seconds, in a terminal, where tqdm is there
+def progress(steps): # an iterable of what takes some time
+    "The same with a bar after two seconds, in a terminal, where tqdm is there"
     try: from tqdm import tqdm
     except ImportError: return steps
     return tqdm(steps, desc='check', unit='call', delay=2, leave=False, disable=None)
@@ -58,8 +60,9 @@ class Row(NamedTuple):
     def ok(self): return self.verdict in fine
 
 class Report:
-    """What a check found: `rows`, one a tensor; `notes`, what is not a matter of one tensor, or could not be checked; `remarks`, what
-    is worth knowing and no fault; `case`, lines to paste and run that show the first mistake by themselves, or None
+    """What a check found: `rows`, one a tensor; `notes`, what is not a matter of one tensor, or could not be checked;
+    `remarks`, what is worth knowing and no fault; `case`, lines to paste and run that show the first mistake by
+    themselves, or None
 
     `ok` is true where every gradient is right and there are no notes; `wrong` has the rows that are not right."""
     most = 20 # rows, beyond which those that are right are folded
@@ -80,8 +83,9 @@ class Report:
         def number(e): return '–' if e is None else '0' if e == 0 else f'{e:.1e}'
         yield 'tensor', 'verdict', 'diagnosis', 'shape', 'dtype', 'largest |g|', 'vs autograd', 'vs differences'
         for r in rows:
-            largest, dtype = '–' if r.largest is None else f'{r.largest:.3g}', str(r.dtype).removeprefix('torch.')
-            yield r.name, r.verdict, str(r.diagnosis), str(tuple(r.shape)), dtype, largest, number(r.autograd), number(r.numeric)
+            shape, dtype = str(tuple(r.shape)), str(r.dtype).removeprefix('torch.')
+            largest = '–' if r.largest is None else f'{r.largest:.3g}'
+            yield r.name, r.verdict, str(r.diagnosis), shape, dtype, largest, number(r.autograd), number(r.numeric)
 
     def _summary(self):
         n, wrong, unknown = len(self.rows), len(self.wrong), sum(r.verdict == 'not judged' for r in self.rows)
@@ -97,13 +101,19 @@ class Report:
 
     def __str__(self):
         shown, folded = self._folded()
-        lines = [text_table(self._table(shown), (5,6,7))]*bool(shown) + [f'… and {len(folded)} more that are right']*bool(folded)
-        return '\n'.join([*lines, *['']*bool(self.rows), *self._summary(), *(['', 'paste and run to see it:', self.case] if self.case else [])])
+        lines = []
+        if shown: lines.append(text_table(self._table(shown), (5,6,7)))
+        if folded: lines.append(f'… and {len(folded)} more that are right')
+        if self.rows: lines.append('')
+        lines += self._summary()
+        if self.case: lines += ['', 'paste and run to see it:', self.case]
+        return '\n'.join(lines)
 
     def __repr__(self):
         "As text; in a terminal the verdicts have their colours"
         if not sys.stdout.isatty() or 'NO_COLOR' in os.environ: return str(self)
-        return re.sub(rf'(?m)^(\S+ +)({"|".join(colours)})\b', lambda m: f'{m[1]}\033[{colours[m[2]][1]}m{m[2]}\033[0m', str(self))
+        def coloured(m): return f'{m[1]}\033[{colours[m[2]][1]}m{m[2]}\033[0m'
+        return re.sub(rf'(?m)^(\S+ +)({"|".join(colours)})\b', coloured, str(self))
 
     def _repr_html_(self):
         shown, folded = self._folded()

@@ -16,7 +16,7 @@ class Slopes:
     """How every output changes with some entries of a leaf: differences of several widths, and of two where they are
     extrapolated to none
 
-    `noise` is what each output is off: with few digits it is measured, by moves of the leaf that are too small to matter."""
+    `noise` is what each output is off: with few digits it is measured, by moves of the leaf too small to matter."""
     def __init__(self, case, k, eps, most):
         self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
         n, size = self.leaf.numel(), self.leaf.abs().flatten()
@@ -24,7 +24,8 @@ class Slopes:
         self.whole, self.dim = len(self.entries) == n, []
         self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
         root = eps**0.5
-        wide, tight = (1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)) if self.fine else (10*root, (40*root, 160*root, 2.5*root, 0.1*root))
+        wide, tight = 10*root, (40*root, 160*root, 2.5*root, 0.1*root)
+        if self.fine: wide, tight = 1e-3, (1e-5, 1e-7, 1e-2, 1e-8, 1e-10, 1e-13)
         self.widths = [(wide, False), *[(w, False) for w in tight]] # of the usual scale, then of the entry's own size
         self.widths += [(w, True) for w in (wide, *tight[:2])]
         self.columns = torch.zeros(case.out.numel(), n, dtype=torch.float64) if self.whole else {}
@@ -39,8 +40,9 @@ class Slopes:
         "How far the outputs jump about"
         gen, found = torch.Generator(self.leaf.device).manual_seed(7), self.eps/4*self.out.abs()
         for _ in range(8):
-            v = torch.randint(-2, 3, self.leaf.shape, generator=gen, device=self.leaf.device).to(self.leaf)*self.eps*self.leaf
-            found = torch.maximum(found, (self.case.moved(self.k, v).double().flatten().cpu() - self.out).abs())
+            steps = torch.randint(-2, 3, self.leaf.shape, generator=gen, device=self.leaf.device)
+            moved = self.case.moved(self.k, steps.to(self.leaf)*self.eps*self.leaf).double().flatten().cpu()
+            found = torch.maximum(found, (moved - self.out).abs())
         return found
 
     def slope(self, i, h):

@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
-from .compare import Diagnosis, explain, rel_error, rtols, worst
+from .compare import Diagnosis, explain, rel_error, rtols, unexplained, worst
 from .judge import Bounds, Verdict, at_a_kink, everywhere, excuse, judge, laid_out, others, out_of_proportion
 from .measure import Case, Luck, Numbers, Problem, all_finite, off
 from .tape import _held, asked_args, named_args, named_tensors, watching
@@ -45,7 +45,7 @@ def upstream(out:Tensor) -> Tensor: # the gradient to begin with
 
 # %% ../nbs/04h_steps.ipynb #ef37c74c
 class Step:
-    "One call of a layer with a `bwd`: what it was given and gave, the gradient it read, `(tensor, its .g before, and after)`"
+    "One call of a layer with a `bwd`: what it was given and gave, the gradient it read, `(tensor, .g before, after)`"
     def __init__(self, name, module, args, out, luck):
         self.name, self.module, self.args, self.out, self.luck = name, module, args, out, luck
         self.upstream, self.wrote = None, ()
@@ -61,13 +61,15 @@ class Step:
 
 def _refuse_gradient(name, g):
     if g is None or isinstance(g, Tensor) and g.is_floating_point() and g.layout is torch.strided: return
-    what = f'a {str(g.layout)[6:]} tensor of {str(g.dtype)[6:]}' if isinstance(g, Tensor) else f'of type {type(g).__name__}'
+    what = f'of type {type(g).__name__}'
+    if isinstance(g, Tensor): what = f'a {str(g.layout)[6:]} tensor of {str(g.dtype)[6:]}'
     raise Problem(f'{name}: bwd gave a gradient that is {what}; wanted a dense tensor in floating point')
 
 class _Watch:
     "Notes each call and each `bwd` of a pass, and what is changed in place that should not be"
     def __init__(self, root, record):
-        self.names = {id(m): f'{k} ({type(m).__name__})' if k else type(m).__name__ for k,m in root.named_modules().items()}
+        self.names = {id(m): f'{k} ({type(m).__name__})' if k else type(m).__name__
+                      for k,m in root.named_modules().items()}
         self.record, self.steps, self.notes, self.at, self.inside = record, [], [], {}, False
 
     def __call__(self, way, m, run, *args): return getattr(self, way)(m, run, *args)
@@ -141,12 +143,13 @@ def by_autograd(module, inputs, steps:list) -> dict: # {name: gradient}; None wh
             if t.requires_grad: t.retain_grad()
         if out.requires_grad: out.backward(upstream(out))
     except Problem: raise
-    except Exception as e: raise Problem(f'autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
+    except Exception as e:
+        raise Problem(f'autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
     return {k: t.grad for k,t in named.items()}
 
 # %% ../nbs/04h_steps.ipynb #21161e7c
 class LayerCase(Case):
-    "One step by itself, in `dtype`; `turned` is a key and what is made of its tensor, such as its transpose, to see what would come of it"
+    "One step by itself, in `dtype`; `turned`: a key and what is made of its tensor for a try, such as its transpose"
     turns = True
     def __init__(self, step, dtype=None, turned=None):
         self.step, self.dtype = step, dtype
@@ -170,7 +173,7 @@ class LayerCase(Case):
         return dict(zip(self.leaves, found))
 
     @torch.no_grad()
-    def written(self, upstream=None, inp=None, out=None, kept=False): # kept: in the memory that the upstream gradient has
+    def written(self, upstream=None, inp=None, out=None, kept=False): # kept: in the upstream gradient's memory
         args, made = [*self.own], self.twin.out
         if inp is not None: args[0] = inp.clone()
         if out is not None:
@@ -201,16 +204,17 @@ class LayerCase(Case):
 class Random(Problem): "A layer that draws random numbers where nobody took note of them"
 
 def _case(step, dtypes):
-    "The step in float64, or where it does not run or casts there, in its own dtype; `Problem` where it gives something else each time"
+    "The step in float64, or, where it does not run or casts there, in its own dtype; `Problem` where no two runs agree"
     try:
         case, own = LayerCase(step, torch.float64), max(torch.finfo(d).eps for d in dtypes)
         if own > case.eps: # what is made for its own dtype may say so, in `bwd` alone too
             with Numbers() as seen: case.written()
-            if max(case.rough, case.eps) < seen.eps <= own: case = LayerCase(step)
+            if case.rough < seen.eps <= own: case = LayerCase(step)
     except Exception:
         try: case = LayerCase(step)
         except Exception as e:
-            raise Problem(f'{step.name}: autograd cannot follow forward, {type(e).__name__}: {e}; wanted torch operations') from e
+            why = f'{type(e).__name__}: {e}'
+            raise Problem(f'{step.name}: autograd cannot follow forward, {why}; wanted torch operations') from e
     def same(case, most): return rel_error(case.out.detach().to(step.out.dtype), step.out) <= most
     if all_finite(step.out) and not same(case, 1e-3 if case.out.dtype != step.out.dtype else 1e6*case.eps) \
        and not same(LayerCase(step), 1e3*torch.finfo(step.out.dtype).eps):
@@ -260,17 +264,19 @@ class _StepJudge:
     def other_kind(self, k):
         "What is wrong where no numbers need be compared: no gradient, another shape, another dtype"
         (before, after), t, g, e = self.wrote[k], self.tensors[k], self.written[k], self.right[k]
-        if after is None or g is None or before is not None and after is before[0] and e.any(): return explain(None, e, 0)
+        untouched = before is not None and after is before[0]
+        if after is None or g is None or untouched and e.any(): return explain(None, e, 0)
         for a in (g, after):
             if a.shape != e.shape: return explain(a, e, 1e-6)
-        alike = self.step.upstream.dtype == self.step.out.dtype
-        if after.dtype != t.dtype and alike and not torch.is_autocast_enabled('cpu'): return explain(after, e.to(t.dtype), 0)
+        mixed = self.step.upstream.dtype != self.step.out.dtype or torch.is_autocast_enabled('cpu')
+        if after.dtype != t.dtype and not mixed: return explain(after, e.to(t.dtype), 0)
 
     def as_written(self, k, verdict):
-        "The verdict once more, on the numbers that were written: added to what was there, and in the tensor's own dtype"
-        (before, after), t, g, case = self.wrote[k], self.tensors[k], self.written[k], self.case
-        eps, tiny, short = torch.finfo(t.dtype).eps, torch.finfo(t.dtype).smallest_normal, str(t.dtype)[6:]
+        "The verdict again, on the numbers that were written: added to what was there, and in the tensor's own dtype"
+        before, after = self.wrote[k]
         if before is not None: return self._added(k, verdict)
+        t, g, case = self.tensors[k], self.written[k], self.case
+        eps, tiny, short = torch.finfo(t.dtype).eps, torch.finfo(t.dtype).smallest_normal, str(t.dtype)[6:]
         def close(a, g): return (a - g).abs() <= 4*eps*g.abs() + tiny
         if t.dtype == case.out.dtype or everywhere(close, after, g): return verdict
         low = self.step.low[k]
@@ -278,18 +284,22 @@ class _StepJudge:
         if everywhere(lambda a, g, low: (a - g).abs() <= near(g, low), after, g, low) \
            and rel_error(low.to(g.dtype), g) <= rtols[t.dtype]: return verdict
         after, low = after.to(g.dtype), low.to(g.dtype)
-        with Numbers() as seen: LayerCase(self.step).right() # forward and autograd; of what is written alone, the formula is to blame
+        # forward and autograd; for what overflows in what is written alone, the formula is to blame
+        with Numbers() as seen: LayerCase(self.step).right()
         room = self.bounds(k, g, eps)
         far = off(after, g, room + near(g, low))
-        if not far.any() and not off(low, g, room + tiny).any(): return self._unstable(k, after, low, t.dtype) or verdict
+        if not far.any() and not off(low, g, room + tiny).any():
+            return self._unstable(k, after, low, t.dtype) or verdict
         if seen.infinite or self._out_of_range(k, eps):
             self.remarks.append(f'{self.step.name}: {"over" if seen.infinite else "under"}flow in {short}')
             return verdict
         far &= off(after, low, room + tiny)
         if not far.any(): return verdict
-        if excuse(case, k, after, low, far, case.eps, 8*eps).why == 'kink': return verdict._replace(verdict='kink', diagnosis=at_a_kink)
-        words = explain(after, g, rtols[t.dtype]) or Diagnosis('unknown', 'no known mistake explains it')
-        return Verdict('WRONG', words.add(f'{worst(after, g)}; only in {short}, right in float64', far), verdict.numeric)
+        if excuse(case, k, after, low, far, case.eps, 8*eps).why == 'kink':
+            return verdict._replace(verdict='kink', diagnosis=at_a_kink)
+        words = explain(after, g, rtols[t.dtype]) or unexplained
+        words = words.add(f'{worst(after, g)}; only in {short}, right in float64', far)
+        return Verdict('WRONG', words, verdict.numeric)
 
     def _added(self, k, verdict):
         "The verdict where something was there before"
@@ -297,7 +307,8 @@ class _StepJudge:
         was, after, eps = was.to(g.dtype), after.to(g.dtype), torch.finfo(self.tensors[k].dtype).eps
         room = 64*max(eps, self.case.eps)*(was.abs() + g.abs()) + self.bounds(k, g, eps)
         if off(after, g, room).any() or not off(after, was + g, room).any(): return verdict
-        return Verdict('WRONG', Diagnosis('overwritten', 'overwritten where it should add, so that another use of it is lost'))
+        words = 'overwritten where it should add, so that another use of it is lost'
+        return Verdict('WRONG', Diagnosis('overwritten', words))
 
     def _unstable(self, k, after, low, dtype):
         "What a formula that is right loses to rounding where autograd's does not; None where it does not"
@@ -307,12 +318,12 @@ class _StepJudge:
         room = 16*eps*torch.maximum(self.bounds.theirs.get(k, g.abs()), g.abs()) + 4*(low - g).abs()
         if not off(after, g, room).any(): return None
         words = f'loses {lost:.0%} to rounding in {str(dtype)[6:]}, where autograd loses {theirs:.1%}'
-        if (after - g).abs().max() > 3*eps*self.step.upstream.abs().max(): # which shows beside the gradient that came in
+        if (after - g).abs().max() > 3*eps*self.step.upstream.abs().max(): # shows beside the gradient that came in
             return Verdict('WRONG', Diagnosis('unstable', f'right in float64, but {words}'))
         self.remarks.append(f'{self.step.name}: {self.case.names[k]} {words}')
 
     def _out_of_range(self, k, eps):
-        """Whether what is off is right for another size of the upstream gradient, which the gradients are proportional to
+        """Whether what is off is right for another size of the upstream gradient, to which gradients are proportional
 
         If so, numbers over- or underflowed."""
         u, g = self.step.upstream, self.written[k]
@@ -335,7 +346,8 @@ def judged(step:Step,
            numeric:bool, # whether to ask the differences as well
            remarks:list, # takes what is no fault
            overflow:bool, # whether numbers overflow somewhere
-          ) -> tuple: # {id of a tensor: Verdict} of what the step's `bwd` wrote; the case, and what is written in it, where all is right
+          ) -> tuple: # {id of a tensor: Verdict}; where all is right, the case and what is written in it
+    "The verdicts on what the `bwd` of a step wrote"
     args = [t for t in tree_leaves(step.args) if isinstance(t, Tensor) and t.is_floating_point()]
     if step.upstream is None or overflow and not all(map(all_finite, args)): return {}, None
     judge = _StepJudge(step, n, numeric, remarks)
@@ -350,8 +362,13 @@ def other_upstreams(step:Step, case:Case,
     us, wrong = [case.upstream], []
     for words,laid,plain in laid_out(us):
         try:
-            if others(case, written(laid), base if torch.equal(plain[0], us[0]) else written(plain)): wrong.append(words)
+            found = written(laid)
+            wanted = base if torch.equal(plain[0], us[0]) else written(plain)
+            if others(case, found, wanted): wrong.append(words)
         except Exception: continue # what raises is left alone, since it is seen
-    if wrong: yield Diagnosis('layout', f'{step.name}: wrong where the upstream gradient is not contiguous ({"; ".join(wrong)})')
+    if wrong:
+        words = f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)})'
+        yield Diagnosis('layout', f'{step.name}: {words}')
     if out_of_proportion(case, written, us, base):
-        yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient: what it writes does not grow with it')
+        words = 'wrong for another size of the upstream gradient: what it writes does not grow with it'
+        yield Diagnosis('upstream', f'{step.name}: {words}')

@@ -95,7 +95,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            report.notes += other_upstreams(step, *case)", "            pass"),
     ],
     '04b_functions': [
-        ("    if isinstance(fn, Module): raise ValueError(f'{title} is a Module", "    if False: raise ValueError(f'{title} is a Module"),
+        ("    if isinstance(fn, Module):\n        raise", "    if False:\n        raise"),
         ("        if r.autograd <= _gross[dtype]: continue", "        continue"),
     ],
     '04c_judge': [
@@ -135,7 +135,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("t.grad_fn.name().startswith('CloneBackward')", "False"),
         ("        yield from self.tried('retained'", "        if False: yield from self.tried('retained'"),
         ("        if wrong: yield Diagnosis('layout'", "        if False: yield Diagnosis('layout'"),
-        ("            except Problem as e: yield Diagnosis('none'", "            except Problem as e: continue; yield Diagnosis('none'"),
+        ("            except Problem as e:\n                yield Diagnosis('none'", "            except Problem as e:\n                continue; yield Diagnosis('none'"),
         ("leaf.data = leaf.data*0.75", "pass"),
     ],
     '04j_sweep': [
@@ -148,7 +148,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    print(report)\n    return 0 if report.ok else 1", "    print(report)\n    return 0"),
     ],
     '04l_paste': [
-        ("    step = 10.**round(math.log10(torch.finfo(dtype).eps)/3)", "    step = 1e-6"),
+        ("    return 10.**round(math.log10(torch.finfo(dtype).eps)/3)", "    return 1e-6"),
         ("        if apart > best[0]: best = apart,", "        if True: best = apart,"),
         ("    mine, first, number = f'[{keys.index(k)}]'*(len(keys) > 1)", "    mine, first, number = '[0]'*(len(keys) > 1)"),
     ],
