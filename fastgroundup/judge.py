@@ -130,7 +130,8 @@ def _usual_row(t): # of those along the first axis, so that what rounding takes 
 layouts = {'transposed': across, 'its outer axes permuted': lambda u: across(u, 0, 1) if u.ndim > 2 else u,
            'a slice with an offset': sliced,
            'one row expanded, as .sum(0) gives it': lambda u: _usual_row(u).expand(u.shape) if u.ndim > 1 else u,
-           'expanded from one number, as .sum() gives it': lambda u: u.new_full((), 0.75*typical(u.abs())).expand(u.shape)}
+           'expanded from one number, as .sum() gives it':
+               lambda u: u.new_full((), 0.75*typical(u.abs())).expand(u.shape)}
 
 def laid_out(us:list, # an upstream gradient, in parts
              each=lambda f, us: [f(u) for u in us], # how a layout is applied to them
