@@ -88,6 +88,10 @@ class Expr:
         if len(self.terms) != 1: return None
         ((b, f), c), = self.terms.items()
         return None if b else (c, f)
+    def lone(self):
+        "The atom that it is, or None"
+        m = self.monomial()
+        return m[1][0][0] if m and m[0] == 1 and len(m[1]) == 1 and m[1][0][1] == 1 else None
     def __repr__(self): return f'<{self.key}>'
     def __hash__(self): return hash(self.key)
     def __eq__(self, other): return isinstance(other, Expr) and self.key == other.key
@@ -185,9 +189,11 @@ def term(c, bound, factors) -> Expr:
     powers, kept = {}, {}
     for a,p in factors: powers[a] = powers.get(a, 0) + p
     for a,p in powers.items():
-        if a[0] in facts01 or a[:2] == ('fn', 'step'): p = min(p, 1)             # squared, they are themselves
+        if is_switch(a): p = min(p, 1)                                           # squared, they are themselves
         if a[0] == 'size' and isinstance(a[1], int): c, p = c*Fraction(a[1])**math.floor(p), p - math.floor(p)
         if p: kept[a] = tidy(p)
+    for S,a in [(S, a) for S in kept if S[0] == 'sum' and (a := S[1].lone())]: # x x^(1/2) is one power of x
+        if p := tidy(kept.pop(S) + kept.pop(a, 0)): kept[a if type(p) is int else S] = p
     switches = [a for a in kept if a[:2] == ('fn', 'step')]
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
@@ -324,17 +330,22 @@ def log(e):
 
 def rough(e):
     "Whether it may be 0 on more than a corner: a relu, what is left of a maximum"
-    def is_rough(a): return a[0] == 'entry' and a[1][0] in '~^' or a[:2] == ('fn',
-                                                                             'step') or a[0] in nests and rough(a[-1])
+    def is_rough(a):
+        if a[0] == 'entry': return a[1][0] in '~^' or any(i[0] == 'label' and i[2][0] == '^' for i in a[2])
+        return a[:2] == ('fn', 'step') or a[0] in nests and rough(a[-1])
     return any(map(is_rough, e.atoms()))
+def is_switch(a): return a[0] in facts01 or a[:2] == ('fn', 'step')
+def switches_in(e):
+    "What in `e` is 0 or 1, and the same in all of it"
+    return sorted((a for a in e.atoms() if is_switch(a) and not any(free(a) & set(b) for b,_ in e.terms)), key=order)
+def where_switched(e, s, v): return e.map(lambda a, p: number(v) if a == s else atom(a, p))
 def step(e):
     "[e > 0]"
     if (n := e.number()) is not None: return number(n > 0)
-    switches = [a for a in e.atoms() if a[:2] == ('fn', 'step') and not any(free(a) & set(b) for b,_ in e.terms)]
+    switches = [s for s in switches_in(e) if s[0] == 'fn']
     if len(switches) in (1, 2): # [f(s) > 0] is s[f(1) > 0] + (1-s)[f(0) > 0] for a switch s, 0 or 1
-        s = switches[0]
-        def at(v): return step(e.map(lambda a, p: number(v) if a == s else power(expr_of(a), p, a[0] == 'sum')))
-        return atom(s)*at(1) + (1 - atom(s))*at(0)
+        s, (one_, none) = atom(switches[0]), (step(where_switched(e, switches[0], v)) for v in (1, 0))
+        return s*one_ + (1 - s)*none
     _, shared, rest = common(e, lambda a: a[0] == 'size' or is_exp(a))
     if len(rest.terms) == 2 and (inner := _log_of_quotient(rest)) is not None: return step(inner)
     if (n := rest.number()) is not None: return number(n > 0)
@@ -365,10 +376,12 @@ slopes = { # the derivative of each function, of its argument z
     **dict.fromkeys(('round', 'trunc', 'floor'), lambda z: number(0))} # but where they jump
 
 # %% ../nbs/05b_algebra.ipynb #bee6ddd7
+taking = { # what gives a result over an axis that has a name: the greatest, the product; and places: in order, in the middle
+    'max': lambda t: t.amax(-1), 'prod': lambda t: t.prod(-1), 'sort': lambda t: t.argsort(-1), 'median': lambda t: t.median(-1).indices}
 class Names:
     "Results that have a name of their own, such as `@3`, and what each of them is: `{name: (indices, Expr)}`"
     def __init__(self):
-        self.meant, self.known, self.maxima, self.constants = {}, {}, {}, set()
+        self.meant, self.known, self.over, self.constants = {}, {}, {}, set()
         self.slopes, self.facts = {}, None
 
     def name(self, ixs, e) -> Expr:
@@ -380,25 +393,36 @@ class Names:
             self.meant[name] = ixs, e
         return entry(self.known[general], ixs)
 
-    def maximum(self, ixs, over, e) -> Expr:
-        "The greatest value of `e` over the indices `over`, for each of `ixs`"
+    def taken(self, kind, ixs, over, e) -> str:
+        "A name for what `kind` of `taking` makes of `e` over the indices `over`, for each of `ixs`"
         new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate([*ixs, *over])}
-        found = self.maxima.setdefault((e.rename(new), len(ixs)), (f'^{len(self.maxima)}', tuple(ixs), tuple(over), e))
-        return entry(found[0], ixs)
+        name = self.known.setdefault((kind, e.rename(new), len(ixs)), f'{"@~"[rough(e)] if kind == "prod" else "^"}{kind}{len(self.over)}')
+        self.over.setdefault(name, (kind, tuple(ixs), tuple(over), e))
+        return name
+
+    def is_place(self, name, ixs, j):
+        "[`j` is the place of the maximum `name` at `ixs`]: those before and behind it are below"
+        _, own, (i,), e = self.over[name]
+        return 1 - step(entry(name, ixs) - e.put({**dict(zip(own, ixs)), i: j}))
+
+    def at_place(self, name, ixs, j, e):
+        "`e` with that place for its index `j`, where that is the maximum itself, or None"
+        _, own, (i,), meant = self.over[name]
+        return entry(name, ixs) if meant.put({**dict(zip(own, ixs)), i: j}) == e else None
 
     def is_maximum(self, a, x):
         "Whether the atom `a` is the maximum of what the tensor `x` holds"
-        found = [v for v in self.maxima.values() if a[:2] == ('entry', v[0])]
-        if not found: return False
-        (_, own, over, e), mine = found[0], [i for axis in x.axes for i in axis]
+        if a[0] != 'entry' or a[1] not in self.over: return False
+        (kind, own, over, e), mine = self.over[a[1]], [i for axis in x.axes for i in axis]
+        if kind != 'max': return False
         ways = [way for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine]]
         return any(x.e.rename(dict(zip(mine, way))) == e for way in ways)
 
     def picks_maximum(self, e, ixs):
         "Whether `e` is 1 for the greatest of those that the indices `ixs` go through, and 0 for the others"
         for a in (b for s in e.atoms() if s[:2] == ('fn', 'step') for b in s[2].atoms()):
-            for name,own,over,m in self.maxima.values():
-                if a[:2] != ('entry', name): continue
+            for name,(kind,own,over,m) in self.over.items():
+                if a[:2] != ('entry', name) or kind != 'max': continue
                 for way in itertools.permutations(ixs):
                     if [i[1] for i in way] != [i[1] for i in over]: continue
                     if e == 1 - step(expr_of(a) - m.rename(dict(zip([*own, *over], [*a[2], *way])))): return True
@@ -427,13 +451,14 @@ class Names:
             name, ixs = a[1:]
             if name == tensor: return product(zero(minus([(i, 1)], [(j, 1)])) for i,j in zip(ixs, at))
             if name in self.constants: return number(0)
-            if name[0] == '^': # of those it is taken over, that which is the greatest
-                _, own, over, e = next(v for v in self.maxima.values() if v[0] == name)
+            if name in self.over: # of those it is taken over, that which is the greatest; or all the others
+                kind, own, over, e = self.over[name]
                 new = {i: index(i[1]) for i in over}
                 e = e.rename(new)
                 d = self.slope(e, tensor, at)
                 if not d.terms: return d
-                return ((1 - step(entry(name, own) - e))*d).sum(new.values()).put(dict(zip(own, ixs)))
+                share = entry(name, own)/e if kind == 'prod' else 1 - step(entry(name, own) - e)
+                return (share*d).sum(new.values()).put(dict(zip(own, ixs)))
             if name not in self.meant: return number(0)
             own, e = self.meant[name]
             if (key := (name, tensor, at)) not in self.slopes: self.slopes[key] = self.slope(e, tensor, at)
@@ -486,6 +511,7 @@ def rule(base, meant):
 
     (bound indices, factors of that term, what to write for them, free indices), or None"""
     def plain(f): return [(a, p) for a,p in f if a[0] != 'size']
+    if base.lone(): return None # its powers are one
     best = max(((sum(p for _,p in plain(f)), -len(b), order((b, f)), (b, f), c) for (b,f),c in meant.terms.items()
                 if plain(f) and all(p > 0 for _,p in plain(f)) and base.free <= Expr({(b, f): 1}).free), default=None)
     if best is None: return None
@@ -571,10 +597,21 @@ def multiplied_out(e, most=400):
         e = total(rest*power(base[1], k) for k,rest in up)
     return e
 
+def by_cases(a, p, most=2):
+    "A power of a sum or of a function, f(s) as s f(1) + (1-s) f(0) for each of its switches s"
+    switches = switches_in(a[-1]) if a[0] in nests and a[:2] != ('fn', 'step') else ()
+    if not 0 < len(switches) <= most: return atom(a, p)
+    s = atom(switches[0])
+    def at(v):
+        e = where_switched(a[-1], switches[0], v)
+        return power(e if a[0] == 'sum' else applied(a[1], e), p).map(by_cases)
+    try: return s*at(1) + (1 - s)*at(0)
+    except ZeroDivisionError: return atom(a, p)
+
 def spread(e, most=4):
     "`e` with sums over a few places written out, and [i >= j] as [i > j] + [i = j]"
     def each(a, p):
-        if a[0] != 'from0': return power(expr_of(a), p, a[0] == 'sum')
+        if a[0] != 'from0': return atom(a, p)
         if a[1][0][1] < 0: return 1 - each(('from0', linear((*negative(a[1]), (1, -1)))), 1)
         c = dict(a[1]).get(1, 0)
         if not -3 <= c <= 3: return expr_of(a)
@@ -583,14 +620,16 @@ def spread(e, most=4):
                                                                   for t in range(0, c + 1))
                 - total(zero(linear([*base, (1, t)])) for t in range(c + 1, 0)))
     out = []
-    for m,c in e.terms.items():
+    for m,c in e.map(by_cases).terms.items():
         b, f = opened(m)
         few = [i for i in b if is_few(i, most)]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
-            if any(i in free(a) and a[0] not in facts01 for a in rest.atoms()): continue
-            b = [j for j in b if j != i]
-            rest = total(rest.put({i: {1: v}}) for v in range(sum(v for _,v in i[1])))
+            def tells(a): return a[0] in facts01 and all(k == i or i not in indices_in(k) for k,_ in a[1] if is_index(k))
+            def at(v): return rest.map(lambda a, p: put_atom(a, {i: {1: v}}) if tells(a) else atom(a, p))
+            stays = any(i in free(a) and not tells(a) for a in rest.atoms())
+            if not stays: b = [j for j in b if j != i]
+            rest = total(at(v)*(zero(minus([(i, 1)], [(1, v)])) if stays else 1) for v in range(sum(v for _,v in i[1])))
         out.append(rest.sum(b))
     return total(out)
 
@@ -604,15 +643,17 @@ def values(e, ixs, tensors, sizes, names=None):
         if name in names.meant: tensors[name] = values(names.meant[name][1], names.meant[name][0],
                                                        tensors, sizes, names)
         else:
-            own, over, what = next(v[1:] for v in names.maxima.values() if v[0] == name)
+            kind, own, over, what = names.over[name]
             shape = [length(i[1]) for i in own]
-            tensors[name] = values(what, [*own, *over], tensors, sizes, names).reshape(*shape, -1).amax(-1)
+            tensors[name] = taking[kind](values(what, [*own, *over], tensors, sizes, names).reshape(*shape, -1))
         return tensors[name]
     def of(a, own):
         n = len(own)
         at = {i: torch.arange(length(i[1])).view([-1 if j == k else 1 for j in range(n)]) for k,i in enumerate(own)}
         def place(i): return at[i] if i[0] == 'index' else pick(i[2], i[3])
-        def pick(name, ixs): return array(name).reshape([length(i[1]) for i in ixs])[tuple(map(place, ixs))]
+        def pick(name, ixs):
+            t = array(name) # of a name the entries may be fewer than there are
+            return (t if names and name in names.over else t.reshape([length(i[1]) for i in ixs]))[tuple(map(place, ixs))]
         if a[0] == 'size': return torch.tensor({'π': math.pi, **sizes}.get(a[1], a[1]), dtype=torch.float64)
         if a[0] == 'entry': return pick(a[1], a[2]).double()
         if a[0] in facts01:

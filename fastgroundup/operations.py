@@ -68,9 +68,11 @@ class Value:
                           new in ((self.axes, axes), (self.sizes, sizes), (self._e, e)))
         return Value(axes, sizes, e, self.form, self.hidden)
     def on(self, order):
-        "With its axes in another order; None is a new one of length 1"
+        "With its axes in another order; None is a new one of length 1, and what is left out has that length"
+        gone = [i for k,a in enumerate(self.axes) if k not in order for i in a]
+        if gone and (self._e is None or self.hidden): raise Unknown('an axis of length 1 that goes')
         new = [((), one) if k is None else (self.axes[k], self.sizes[k]) for k in order]
-        return self.like([a for a,_ in new], [n for _,n in new])
+        return self.like([a for a,_ in new], [n for _,n in new], self._e and self._e.sum(gone))
     def at(self, d, axis, e): return self.like([axis if k == d else a for k,a in enumerate(self.axes)], e=e)
     def renamed(self, new):
         axes, form = [[new.get(i, i) for i in a] for a in self.axes], self.form and put_in(self.form, new)
@@ -86,11 +88,22 @@ def as_value(v):
     except Unknown: form = None
     return Value([], [], e, form)
 
+def as_one(x, d):
+    "`x` with one index on axis `d`, which was merged of several: of i and j, of n and 2 places, 2i + j"
+    (first, *more), form, step = x.axes[d], [], 1
+    for i in reversed(more):
+        form, step = [*form, (i, step)], step*dict(i[1]).get(1, 0)
+    if any(k != 1 for i in more for k,_ in i[1]) or x._e is None or x.hidden: raise Unknown('axes that are merged in two ways')
+    new = new_index(linear((k, c*step) for k,c in first[1]))
+    return x.at(d, (new,), (x.e*is_zero(minus([(new, 1)], [(first, step), *form]))).sum([first, *more]))
+
 def aligned(*vs):
     "Tensors on common axes, broadcast as torch does: (axes, sizes, what became of each)"
     vs = [as_value(v).fresh() for v in vs]
     nd, axes, sizes, maps = max(v.ndim for v in vs), [], [], [{} for _ in vs]
     for k in range(-nd, 0):
+        if len({(*lengths(v.axes[k]),) for v in vs if -k <= v.ndim and v.axes[k]}) > 1:
+            vs = [as_one(v, k + v.ndim) if -k <= v.ndim and len(v.axes[k]) > 1 else v for v in vs]
         here = [(v.axes[k], v.sizes[k]) if -k <= v.ndim else ((), one) for v in vs]
         full = next((a for a,_ in here if a), ())
         for m,(a,_) in zip(maps, here):
@@ -171,7 +184,9 @@ def comparison(f, on_forms):
             for a,b in ((x.form, y.form), (y.form, x.form)): # labels compared with places on an axis are below its size
                 unknown = [k[2] for k,_ in a if is_index(k) and k[0] == 'label' and k[1] is None]
                 if unknown and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(unknown[0], b[0][0][1])
-            return Value(axes, sizes, on_forms(minus(x.form, y.form)))
+            form = minus(x.form, y.form)
+            if f and any(is_top(k) for k,_ in form): raise Unknown('what lies before the place of a maximum')
+            return Value(axes, sizes, on_forms(form))
         if f is None: raise Unknown('== of numbers that are no integers')
         return Value(axes, sizes, f(x.e, y.e))
     return g
@@ -179,7 +194,6 @@ table['gt'] = comparison(lambda x, y: step(x - y), lambda d: from0(linear((*d, (
 table['lt'] = comparison(lambda x, y: step(y - x), lambda d: from0(linear((*negative(d), (1, -1)))))
 table['ge'] = comparison(lambda x, y: 1 - step(y - x), from0)
 table['le'] = comparison(lambda x, y: 1 - step(x - y), lambda d: from0(negative(d)))
-equal = comparison(None, is_zero)
 @op('eq', walk=True)
 def eq_(w, sizes, x, y):
     "Of numbers, only with the greatest or the least of them: where it is not above or below them"
@@ -187,8 +201,9 @@ def eq_(w, sizes, x, y):
         c, f = isinstance(b, Value) and b._e is not None and b.e.monomial() or (0, ())
         if c in (1, -1) and len(f) == 1 and w.names.is_maximum(f[0][0], a if c > 0 else table['neg'](a)):
             return elementwise(lambda a, b: 1 - step((b - a)*c))(a, b)
-    return equal(x, y)
-table['ne'] = comparison(None, lambda d: 1 - is_zero(d))
+    return comparison(None, lambda form: equal_places(w, form))(x, y)
+@op('ne', walk=True)
+def ne_(w, sizes, x, y): return table['logical_not'](eq_(w, sizes, x, y))
 logic |= {f'{a}_{b}' for a in ('logical', 'bitwise') for b in ('and', 'or', 'xor', 'not')}
 logic |= {'__and__', '__or__', '__xor__'}
 op('logical_and', 'bitwise_and', '__and__')(elementwise(lambda x, y: x*y))
@@ -210,6 +225,7 @@ for _name,_f in dict(
     acosh=lambda x: log(x + power(x*x - 1, half)), atanh=lambda x: (log(1 + x) - log(1 - x))*half,
     atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1),
     hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
+    sinc=lambda x: applied('sin', pi*x)/(pi*x), special_entr=lambda x: -x*log(x),
     xlogy=lambda x, y: x*log(y), round=lambda x: applied('round', x), trunc=lambda x: applied('trunc', x),
     frac=lambda x: x - applied('trunc', x), floor=lambda x: applied('floor', x),
     remainder=lambda x, y: x - y*applied('floor', x/y),
@@ -253,6 +269,11 @@ def gelu_(x, approximate='none'):
     return elementwise(lambda x: x*half*(1 + tanh_(c*(x + x*x*x*exact(0.044715)))))(x)
 @op('leaky_relu')
 def leaky_relu_(x, slope=0.01): return elementwise(lambda x: x*step(x) + x*(1 - step(x))*exact(slope))(x)
+@op('prelu', '_prelu_kernel')
+def prelu_(x, w):
+    w = w.on([*[None]*(x.ndim > 1), 0, *[None]*(x.ndim - 2)]) if w.ndim == 1 and w.sizes[0] != one else w
+    if w.ndim == 1: w = w.on([]) # one for all
+    return elementwise(lambda x, w: x*step(x) + w*x*(1 - step(x)))(x, w)
 @op('elu')
 def elu_(x, alpha=1, scale=1, input_scale=1):
     below = exact(alpha), exact(input_scale)
@@ -304,7 +325,7 @@ def amax_(w, sizes, x, d=None, keepdim=False):
     if x.hidden: # so small that it is no matter
         raise Unknown('a maximum over -inf')
     over, axes = [i for k in ds for i in x.axes[k]], [() if k in ds else x.axes[k] for k in kept]
-    e = w.names.maximum(flat(axes), over, x.e) if over else x.e
+    e = entry(w.names.taken('max', flat(axes), over, x.e), flat(axes)) if over else x.e
     return Value(axes, [one if k in ds else x.sizes[k] for k in kept], e)
 @op('amin', walk=True)
 def amin_(w, sizes, x, d=None, keepdim=False): return table['neg'](amax_(w, sizes, table['neg'](x), d, keepdim))
@@ -312,12 +333,57 @@ def amin_(w, sizes, x, d=None, keepdim=False): return table['neg'](amax_(w, size
 def max_(w, sizes, x, d=None, keepdim=False):
     if isinstance(d, Value): return table['maximum'](x, d)
     m = amax_(w, sizes, x, d, keepdim)
-    return m if d is None else [m, None]
+    return m if d is None else [m, argmax_(w, sizes, x, d, keepdim)]
 @op('min', walk=True)
 def min_(w, sizes, x, d=None, keepdim=False):
     if isinstance(d, Value): return table['minimum'](x, d)
     m = amin_(w, sizes, x, d, keepdim)
-    return m if d is None else [m, None]
+    return m if d is None else [m, argmin_(w, sizes, x, d, keepdim)]
+@op('argmax', walk=True)
+def argmax_(w, sizes, x, d=None, keepdim=False):
+    d, m = dims(x, d), amax_(w, sizes, x, d, keepdim)
+    if len(d) != 1 or len(x.axes[d[0]]) != 1: raise Unknown('a place on several axes')
+    label = 'label', x.axes[d[0]][0][1], m.e.lone()[1], tuple(flat(m.axes))
+    return Value(m.axes, m.sizes, None, ((label, 1),))
+@op('argmin', walk=True)
+def argmin_(w, sizes, x, d=None, keepdim=False): return argmax_(w, sizes, table['neg'](x), d, keepdim)
+@op('prod', walk=True)
+def prod_(w, sizes, x, d=None, keepdim=False, dtype=None):
+    ds, kept = dims(x, d), [k for k in range(x.ndim) if keepdim or k not in dims(x, d)]
+    for k in ds: x = w.one(x, k)
+    axes = [() if k in ds else x.axes[k] for k in kept]
+    e = entry(w.names.taken('prod', flat(axes), [i for k in ds for i in x.axes[k]], x.e), flat(axes))
+    return Value(axes, [one if k in ds else x.sizes[k] for k in kept], e)
+@op('cumprod', walk=True)
+def cumprod_(w, sizes, x, d, dtype=None):
+    d %= x.ndim; x = w.one(x, d); (j,) = x.axes[d]; i = new_index(j[1])
+    so_far = from0(minus([(i, 1)], [(j, 1)]))
+    x, all_ = x.at(d, (i,), x.e), 1 + (x.e - 1)*so_far
+    return x.like(e=entry(w.names.taken('prod', flat(x.axes), [j], all_), flat(x.axes)))
+def in_order(kind):
+    "Where numbers stand once they are in order, or which is in the middle: places, and the numbers there"
+    def f(w, sizes, x, d, n=None, down=False):
+        d %= x.ndim; x = w.one(x, d); (j,) = x.axes[d]; i = new_index(n or j[1])
+        own = [k for q,axis in enumerate(x.axes) for k in axis if q != d]
+        axis = (i,) if kind == 'sort' else ()
+        label = 'label', j[1], w.names.taken(kind, own, [j], -x.e if down else x.e), (*own, *axis)
+        o = x.at(d, axis, x.e.put({j: label})).like(sizes=[(size(i[1]) if axis else one) if k == d else s for k,s in enumerate(x.sizes)])
+        return [o, Value(o.axes, o.sizes, None, ((label, 1),))]
+    return f
+sorted_, middle = in_order('sort'), in_order('median')
+@op('sort', walk=True)
+def sort_(w, sizes, x, d=-1, descending=False, stable=None): return sorted_(w, sizes, x, d, None, descending)
+@op('argsort', walk=True)
+def argsort_(w, sizes, x, d=-1, descending=False, stable=None): return sorted_(w, sizes, x, d, None, descending)[1]
+@op('topk', walk=True)
+def topk_(w, sizes, x, n, d=-1, largest=True, sorted=True):
+    return sorted_(w, sizes, x, d, w.form(n), largest)
+@op('median', walk=True)
+def median_(w, sizes, x, d=None, keepdim=False):
+    if d is None and x.ndim > 1: raise Unknown('a median of several axes')
+    kept = [k for k in range(x.ndim) if keepdim or k != (d or 0) % x.ndim]
+    values, places = (v.on(kept) for v in middle(w, sizes, x, d or 0))
+    return values if d is None else [values, places]
 @op('all', 'any')
 def all_(x, d=None, keepdim=False):
     if x.e.number() is None: raise Unknown('whether all, or any, are true')
@@ -334,6 +400,10 @@ def triangle(s):
         form = linear([(i, s), (j, -s), *((k, s*c) for k,c in w.form(diagonal))])
         return x.like(e=x.e*from0(form))
     return f
+@op('eye', walk=True)
+def eye_(w, sizes, *_, **__):
+    i, j = (new_index(form_of(s)) for s in sizes)
+    return Value([(i,), (j,)], sizes, is_zero(minus([(i, 1)], [(j, 1)])))
 op('tril', walk=True)(triangle(1)); op('triu', walk=True)(triangle(-1))
 
 # %% ../nbs/05c_operations.ipynb #2c5b2306
@@ -407,17 +477,29 @@ def conv_transpose_(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=
     e = e.sum([*([] if by_channel else x.axes[1]), *(a[0] for a in k.axes[2:])])
     o = Value([x.axes[0], x.axes[1] if by_channel else k.axes[1], *new], sizes, e)
     return o if b is None else table['add'](o, b.on([0, *[None]*n]))
-@op('avg_pool2d', walk=True)
-def avg_pool_(w, sizes, x, k, stride=None, padding=0, ceil=False, with_padding=True, divisor=None):
-    if ceil or divisor or any(tuple_(padding, 2)): raise Unknown('a pool with padding')
-    k, new = tuple_(k, 2), []
-    for d in (-2, -1): x = w.one(x, d % x.ndim)
-    e = x.e
-    for d,m,s in zip((-2, -1), k, tuple_(stride or k, 2)):
-        (old,), i, j = x.axes[d], new_index(form_of(sizes[d])), new_index(form_of(exact(m)))
-        e = (e*is_zero(minus([(old, 1)], [(i, s), (j, 1)]))).sum([old]).sum([j])/exact(m)
-        new.append((i,))
-    return Value([*x.axes[:-2], *new], sizes, e)
+def windows(w, sizes, x, k, stride):
+    "`x` with place i·stride + j of its last axes at places i of as many axes, and places j of the window on as many more"
+    k, stride = ([*map(exact, v)] for v in (k, stride))
+    kept, n = range(x.ndim - len(k)), len(k)
+    if k == stride and all(s == m*t for s,m,t in zip(x.sizes[-n:], k, sizes[-n:])):
+        parts = reshape_(w, [*x.sizes[:-n], *(s for pair in zip(sizes[-n:], k) for s in pair)], x)
+        return parts.on([*kept, *range(len(kept), parts.ndim, 2), *range(len(kept) + 1, parts.ndim, 2)])
+    for d in range(len(kept), x.ndim): x = w.one(x, d)
+    e, places, inside = x.e, [], []
+    for (old,),m,s,n_ in zip(x.axes[-n:], k, stride, sizes[-n:]):
+        i, j = new_index(form_of(n_)), new_index(form_of(m))
+        e = (e*is_zero(minus([(old, 1)], [(i, s.number()), (j, 1)]))).sum([old])
+        places.append((i,)); inside.append((j,))
+    return Value([*x.axes[:-n], *places, *inside], [*sizes, *k], e)
+def pool(n, f, *plain):
+    def g(w, sizes, x, k, stride=None, padding=0, *more):
+        if any(tuple_(padding, n)) or any(v not in known for v,known in zip(more, plain)): raise Unknown('a pool with such arguments')
+        k = tuple_(k, n)
+        return f(w, sizes, windows(w, sizes, x, k, tuple_(stride or k, n)), [*range(-n, 0)])
+    return g
+for _n in (1, 2):
+    op(f'avg_pool{_n}d', walk=True)(pool(_n, lambda w, sizes, x, ds: mean_(x, ds), (False,), (True, False), (None,)))
+    op(f'max_pool{_n}d', walk=True)(pool(_n, lambda w, sizes, x, ds: amax_(w, sizes, x, ds), (1, [1]*_n), (False,)))
 @op('softmax', '_softmax')
 def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
 @op('logsumexp')
@@ -573,8 +655,11 @@ def roll_(w, sizes, x, by, ds=()):
         return chosen(x, d, linear([(i, 1), *by]), i)
     return table['add'](moved([(1, -k)]), moved(linear([*n, (1, -k)]) if k > 0 else negative(linear([*n, (1, k)]))))
 @op('pad', 'constant_pad_nd', walk=True)
-def pad_(w, sizes, x, ends, *more, **kw):
-    if any(v not in ('constant', None, 0) for v in (*more, *kw.values())): raise Unknown('padding that is not 0')
+def pad_(w, sizes, x, ends, mode='constant', value=None):
+    if not isinstance(mode, str): mode, value = 'constant', mode
+    if mode != 'constant': raise Unknown('padding of that kind')
+    if value: # the difference is padded with 0
+        return table['add'](pad_(w, sizes, table['sub'](x, value), ends), value)
     for k in range(len(ends)//2):
         d, l, r = x.ndim - 1 - k, w.form(ends[2*k]), w.form(ends[2*k+1])
         if not l and not r: continue
@@ -640,13 +725,24 @@ def arange_(w, sizes, *a, **kw):
     return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
 def one_hot_(y, c=-1): raise Unknown('one_hot without the number of classes')
+def is_top(i): return is_index(i) and i[0] == 'label' and i[2][:4] == '^max'
 def sole(form):
     "The index or label that a linear form is, or None"
     return form[0][0] if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) else None
-def placed(e, j, form):
+def equal_places(w, form):
+    "[form = 0]; the place of a maximum is the one where nothing is above"
+    tops = [(k, c) for k,c in form if is_top(k)]
+    if not tops: return is_zero(form)
+    (k, c), *more = tops
+    if more or abs(c) != 1: raise Unknown('two places of maxima')
+    j, rest = new_index(k[1]), [(v, c*d) for v,d in form if v != k]
+    return (w.names.is_place(k[2], k[3], j)*is_zero(linear([(j, 1), *rest]))).sum([j])
+def placed(w, e, j, form):
     "`e` with the place `form` for its index `j`"
-    if (i := sole(form)) and i[1] == j[1]: return e.put({j: i})
-    return (e*is_zero(minus([(j, 1)], form))).sum([j])
+    i = sole(form)
+    if not i or i[1] != j[1]: return (e*equal_places(w, minus([(j, 1)], form))).sum([j])
+    if not is_top(i): return e.put({j: i})
+    return w.names.at_place(i[2], i[3], j, e) or (e*w.names.is_place(i[2], i[3], j)).sum([j])
 @op('index', 'index_select', 'embedding', '_unsafe_index', walk=True)
 def index_(w, sizes, x, *args):
     items = args[0] if isinstance(args[0], list) else [args[0]]
@@ -657,7 +753,7 @@ def index_(w, sizes, x, *args):
     axes, _, ys = aligned(*(items[k] for k in at))
     for k in at: x = w.one(x, k)
     e = x.e
-    for k,y in zip(at, ys): e = placed(e, x.axes[k][0], w.label(y, x.axes[k][0][1]))
+    for k,y in zip(at, ys): e = placed(w, e, x.axes[k][0], w.label(y, x.axes[k][0][1]))
     return Value([*x.axes[:at[0]], *axes, *x.axes[at[-1]+1:]], sizes, e)
 @op('gather', walk=True)
 def gather_(w, sizes, x, d, y, sparse_grad=False):
@@ -667,66 +763,75 @@ def gather_(w, sizes, x, d, y, sparse_grad=False):
         if k != d and a and b and lengths(a) != lengths(b): raise Unknown('a gather from a part')
         axes.append(b if k == d or b else tuple(new_index(i[1]) for i in a))
     new = {i: n for k,(a,b) in enumerate(zip(x.axes, axes)) if k != d for i,n in zip(a, b)}
-    return Value(axes, sizes, placed(x.e.put(new), j, form))
+    return Value(axes, sizes, placed(w, x.e.put(new), j, form))
 def scattered(add):
     def f(w, sizes, x, d, y, src, reduce=None):
         if reduce not in (None, 'add', 'sum'): raise Unknown('a scatter that is no sum')
         d %= x.ndim; y, src = y.fresh(), as_value(src).fresh(); form = w.label(y, form_of(x.sizes[d])); axes = []
         if src.ndim == 0: src = Value([()]*y.ndim, y.sizes, src.e)
-        new = {}
+        new, j = {}, new_index(form_of(x.sizes[d]))
+        hot = equal_places(w, minus([(j, 1)], form))
         for k,(a,b) in enumerate(zip(src.axes, y.axes)):
             if k != d and y.sizes[k] != x.sizes[k]: raise Unknown('a scatter into a part')
-            if a and b and lengths(a) != lengths(b): raise Unknown('a scatter of a part')
+            if src.sizes[k] != y.sizes[k] or a and b and lengths(a) != lengths(b): raise Unknown('a scatter of a part')
             axes.append(b or a); new |= dict(zip(a, b or a))
-        if not (add or reduce) and y.sizes[d] != one: raise Unknown('a scatter of several, of which the last stays')
-        j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
         own, gone = [(j,) if k == d else a for k,a in enumerate(axes)], axes[d]
+        i = sole(form)
+        differ = i and i[0] == 'label' and i[2][:5] == '^sort' and gone == i[3][-1:] # no two of them the same
+        if not (add or reduce or differ) and y.sizes[d] != one: raise Unknown('a scatter of several, of which the last stays')
         more = y.sizes[d] if not gone else one
         put_ = Value(own, x.sizes, (src.e.put({k: v for k,v in new.items() if k != v})*hot).sum(gone)*more)
         if add or reduce: return table['add'](x, put_)
-        return table['add'](table['mul'](x, Value(own, x.sizes, 1 - hot)), put_)
+        return table['add'](table['mul'](x, Value(own, x.sizes, 1 - hot.sum(gone))), put_)
     return f
 op('scatter_add', walk=True)(scattered(True)); op('scatter', walk=True)(scattered(False))
 @op('index_add', walk=True)
 def index_add_(w, sizes, x, d, y, src, alpha=1):
     d %= x.ndim; y, src = y.fresh(), src.fresh(); form = w.label(y, form_of(x.sizes[d]))
     (a,), b = y.axes, src.axes[d]
-    j = new_index(form_of(x.sizes[d])); hot = is_zero(minus([(j, 1)], form))
+    j = new_index(form_of(x.sizes[d])); hot = equal_places(w, minus([(j, 1)], form))
     e = src.e.put(dict(zip(b, a)))
     return table['add'](x, table['mul'](src.at(d, (j,), (e*hot).sum(a)).like(sizes=x.sizes), alpha))
 @op('index_put', walk=True)
 def index_put_(w, sizes, x, items, src, accumulate=False):
     if len(items) != 1 or not accumulate: raise Unknown('index_put that does not add, or by several indices')
     return index_add_(w, sizes, x, 0, items[0], expand_(w, [*items[0].sizes, *x.sizes[1:]], src))
+def reduced_by(x, how): return mean_(x) if how == 1 else sum_(x) if how == 2 else x
 @op('nll_loss', 'nll_loss_nd', walk=True)
 def nll_loss_(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
     if weight is not None or logp.ndim != 2: raise Unknown('a loss with weights, or of more axes')
     if ignore_index >= 0: raise Unknown('a loss that ignores a label')
     picked = table['neg'](gather_(w, [*y.sizes, one], logp, 1, unsqueeze_(y, 1)).on([0]))
-    return mean_(picked) if reduction == 1 else sum_(picked) if reduction == 2 else picked
+    return reduced_by(picked, reduction)
 @op('cross_entropy_loss', walk=True)
 def cross_entropy_loss_(w, sizes, x, y, weight=None, reduction=1, ignore_index=-100, label_smoothing=0.):
-    if y._e is not None: raise Unknown('a cross-entropy of probabilities')
     logp = log_softmax_(x, 1)
+    if y._e is not None: # probabilities
+        if weight is not None or label_smoothing or x.ndim != 2: raise Unknown('a cross-entropy of such probabilities')
+        return reduced_by(table['neg'](sum_(table['mul'](y, logp), 1)), reduction)
     own = nll_loss_(w, sizes, logp, y, weight, reduction, ignore_index)
     if not label_smoothing: return own
-    rest = table['neg'](mean_(logp, 1)); rest = mean_(rest) if reduction == 1 else sum_(rest) if reduction == 2 else rest
+    rest = reduced_by(table['neg'](mean_(logp, 1)), reduction)
     return table['add'](table['mul'](own, 1 - label_smoothing), table['mul'](rest, label_smoothing))
+@op('binary_cross_entropy')
+def binary_cross_entropy_(x, y, weight=None, reduction=1):
+    "Of -100, where torch ends a logarithm so that it is not infinite at 0, nothing is said: there is a corner"
+    o = elementwise(lambda x, y: -y*log(x) - (1 - y)*log(1 - x))(x, y)
+    return reduced_by(o if weight is None else table['mul'](o, weight), reduction)
 @op('kl_div')
 def kl_div_(x, y, reduction=1, log_target=False):
     p, logp = (exp_(y), y) if log_target else (y, table['log'](y))
-    d = table['mul'](p, table['sub'](logp, x))
-    return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
+    return reduced_by(table['mul'](p, table['sub'](logp, x)), reduction)
 @op('mse_loss')
 def mse_loss_(x, y, reduction=1):
-    d = table['sub'](x, y); d = table['mul'](d, d)
-    return mean_(d) if reduction == 1 else sum_(d) if reduction == 2 else d
+    d = table['sub'](x, y)
+    return reduced_by(table['mul'](d, d), reduction)
 
 # %% ../nbs/05c_operations.ipynb #bfb5cff2
 moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _to_copy type_as double float float_ where
     masked_fill cat concat stack index index_select embedding _unsafe_index gather pad constant_pad_nd flip roll repeat tril
     triu zeros new_zeros zeros_like ones new_ones ones_like empty new_empty empty_like full new_full full_like fill zero
-    scalar_tensor copy slice_scatter select_scatter scatter arange""".split())
+    scalar_tensor copy slice_scatter select_scatter scatter arange argmax argmin argsort eye""".split())
 @op('slice_scatter', walk=True)
 def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"
@@ -793,7 +898,9 @@ class Sizes:
     def words(self, e):
         import sympy
         return str(self.now(e).xreplace({s: sympy.Symbol(n) for s,n in self.letters.items()}))
-class Rest(Exception): "A size is looked at by what a division leaves: (its symbol, divisor)"
+class Rest(Exception):
+    "A size is looked at by what a division leaves: (its symbol, divisor)"
+    where = ''
 
 # %% ../nbs/05c_operations.ipynb #4ba11a37
 silent = {'memory_format', 'pin_memory', 'layout', 'device'}
@@ -816,7 +923,7 @@ class Walk:
                 self.values[n] = self.constant(t) if isinstance(t, torch.Tensor) else t
             elif n.op == 'call_function':
                 try: self.values[n] = self.call(n, n in self.front, done)
-                except Unknown as e:
+                except (Unknown, Rest) as e:
                     e.where = place_of(n)
                     raise
             done |= n is out
@@ -834,7 +941,7 @@ class Walk:
     def one(self, x, d):
         "`x` with one index on axis `d`"
         if len(x.axes[d]) == 1: return x
-        if x.axes[d]: raise Unknown('a part of an axis that was merged of several')
+        if x.axes[d]: return as_one(x, d)
         axis = self.axis(x.sizes[d]) or (new_index(((1, 1),)),)
         if len(axis) > 1: raise Unknown('a part of an axis whose size is a product')
         return x.like([axis if k == d else a for k,a in enumerate(x.axes)])
@@ -950,6 +1057,7 @@ class Walk:
         if write: self.write(n.args[0], out); self.same[n] = n.args[0]
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
         if not forward or write or not isinstance(out, Value) or out._e is None or out.hidden: return out
+        if not val.is_floating_point(): return out # a mask stays what it is
         if name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
         if len(out.e.terms) < 2 and not any(a[0] in nests for a in out.e.atoms()): return out
         return out.like(e=self.names.name(flat(out.axes), out.e))

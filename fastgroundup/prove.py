@@ -257,8 +257,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import entry, number, product, size, values
-from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise, silent
-from .record import _own, foreign, recorded, written
+from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, as_one, elementwise, silent
+from .record import Question, _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
 # %% ../nbs/05d_every_size.ipynb #fe15e1c7
@@ -395,7 +395,7 @@ def written_for(k, t):
 @contextmanager
 def _luck(seed):
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed) # and no other device's, each of which would take its time
         yield
 def _in_words(e):
     "An exception in one line, with the place in the layer's code"
@@ -684,6 +684,8 @@ def show(step, r, split, labels):
 
 def on_places(k, g, x, at):
     "What was written for `x`, at the indices `at`"
+    for d,(ax,ag) in enumerate(zip(x.axes, g.axes)):
+        if len(ax) == 1 < len(ag): g = as_one(g, d)
     e, places, new = g.e, iter(at), {}
     for ax,ag in zip(x.axes, g.axes):
         mine = [next(places) for _ in ax]
@@ -821,7 +823,7 @@ class Examined:
                                                                              for (k,i,m),_ in self.rests)
             if key in done: continue
             done.add(key)
-            self.paths.append(path := self.shown(r, shapes, todo, done))
+            self.paths.append(path := self.shown(r, shapes, todo))
             need = settle(r, asked=False)
             for j,q in enumerate(asked):
                 found = []
@@ -851,17 +853,17 @@ class Examined:
             if not isinstance(s, int) and now(s).is_Symbol and n > 1: same[now(s)] = first.setdefault(n, now(s))
         return lambda e: now(e).xreplace(same)
 
-    def shown(self, r, shapes, todo, done):
+    def shown(self, r, shapes, todo):
         try:
             while True:
                 try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
-                except Rest as e: r = self.by_rests(r, shapes, *e.args, todo, done)
+                except Rest as e: r = self.by_rests(r, shapes, *e.args, e.where, todo)
         except (Unknown, ZeroDivisionError, NotImplementedError, RecursionError) as e:
             self.problems.append(f'{e}{getattr(e, "where", "")}')
             now = settle(r)
             return Path(shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
 
-    def by_rests(self, r, shapes, symbol, m, todo, done):
+    def by_rests(self, r, shapes, symbol, m, where, todo):
         "A size is looked at by what a division by `m` leaves: one way for each that is left"
         import sympy
         now = settle(r)
@@ -873,8 +875,9 @@ class Examined:
             self.rests.append(((k, i, m), n % m))
             same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int)
                     and (s == symbol or settle(r)(s) == settle(r)(symbol))]
+            because = r, Question(sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False), True, 'torch', where.removeprefix(' at '))
             for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,
-                                                s in shapes.items()}, None))
+                                                s in shapes.items()}, because))
         return r
 
     def look_closer(self):
@@ -917,6 +920,9 @@ class Examined:
             if self.wrong and sizes is None: return
             others = [way for way in range(2 if path and sizes is None else len(ways)) if way != self.way]
             self.way = next((way for way in (self.way, *others) if self.tried(path, shapes, sizes, way)), self.way)
+        for path,way in itertools.product(self.paths, range(len(ways))): # and what is not shown at numbers of other kinds
+            if not self.wrong and any(v is not True for v in path.said.values()):
+                self.tried(path, self.small(path, 2, 3)[0] or path.shapes, None, way)
 
     def draw(self, path, shapes, sizes, way=0):
         labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,
@@ -1058,7 +1064,7 @@ def examine(step):
     x = Examined(step)
     if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked):
         y = Examined(step, tied=True)
-        if all(y.verdict(k) == 'proved' for k in step.asked): return y
+        if y.wrong or all(y.verdict(k) == 'proved' for k in step.asked): return y
     held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items()
             if type(v) is int and v > 1}
     fixed = {(k, i): n for n,v in held.items() for k,s in step.shapes.items() for i,m in enumerate(s) if m == v}
