@@ -251,7 +251,7 @@ def _whole(proof, step):
     return path, made, x.wrong
 
 # %% ../nbs/05d_every_size.ipynb #5ca99265
-import copy, itertools, math, random
+import copy, functools, itertools, math, operator, random
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
@@ -526,14 +526,28 @@ def shapes_at(r, now, values):
     "The shapes of all tensors for numbers of the letters; None where one would be no positive whole number"
     out = {k: [] for k in r.symbols}
     for k,_,s in axes_of(r):
-        v = s if isinstance(s, int) else now(s).xreplace(values)
+        v = s if isinstance(s, int) else worth(now(s), values)
         if not (isinstance(v, int) or v.is_Integer) or not 0 < v < 10**8: return None
         out[k].append(int(v))
     return {k: tuple(v) for k,v in out.items()}
 def answer_at(r, e, shapes):
     "What a question about sizes is at these shapes"
-    v = e.xreplace({s: shapes[k][i] + s*0 for k,i,s in axes_of(r) if not isinstance(s, int)})
+    v = worth(e, {s: shapes[k][i] for k,i,s in axes_of(r) if not isinstance(s, int)})
     return bool(v) if v in (True, False) else v
+def worth(e, numbers):
+    "A sympy expression of sizes for numbers of them"
+    known = [s for s in numbers if s.is_Symbol]
+    f = as_python(e, tuple(known))
+    try: return f(*(int(numbers[s]) for s in known))
+    except Exception: return e.xreplace({s: n + s*0 for s,n in numbers.items()}) # what Python has no whole number for
+@functools.lru_cache(10_000)
+def as_python(e, symbols):
+    "An expression as a function of its symbols; None where numbers that are not whole come in between"
+    import sympy
+    meant = {'FloorDiv': operator.floordiv, 'CleanDiv': operator.floordiv, 'PythonMod': operator.mod, 'Mod': operator.mod}
+    others = [f for f in e.atoms(sympy.core.function.Application) if type(f).__name__ not in (*meant, 'Max', 'Min')]
+    broken = [v for v in e.atoms(sympy.Number) if not v.is_Integer] + [v for v in e.atoms(sympy.Pow) if not (v.exp.is_Integer and v.exp > 0)]
+    return None if others or broken else sympy.lambdify(symbols, e, [meant, 'math'])
 def answers_at(r, shapes, kinds=('asked', 'number')):
     "Whether all that was asked has the same answer at these shapes"
     return all(answer_at(r, q.expr, shapes) == q.answer for q in asked_in(r, kinds))
@@ -562,11 +576,16 @@ def implied(e, answer, least=1):
     import sympy
     if e in (True, False): return True
     if not isinstance(e, sympy.core.relational.Relational): return False
-    for f in e.atoms(sympy.Function): # by what a division leaves
-        if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer:
-            (s, *more), m = sorted(f.args[0].free_symbols, key=str), int(f.args[1])
-            if more or m > 8: return False
-            return all(implied(e.xreplace({s: m*(s - least) + t}), answer, least) for t in range(least, least + m))
+    parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod')
+             and f.args[1].is_Integer]
+    if parts: # by what a division leaves
+        (p, m), (s, *more), mark = parts[0].args, sorted(parts[0].free_symbols, key=str), sympy.Dummy()
+        if more or m > 8 or len(parts) > 2 or not p.is_polynomial(s): return False
+        def at(t): # where the size is m of something and t more
+            n, rest = m*(s - least) + t, p.xreplace({s: sympy.Integer(t)}) % m
+            value = rest if 'Mod' in type(parts[0]).__name__ else sympy.expand((p.xreplace({s: n}) - rest)/m)
+            return e.xreplace({parts[0]: mark}).xreplace({s: n}).xreplace({mark: value})
+        return all(implied(at(t), answer, least) for t in range(least, least + int(m)))
     meant = {s: least + sympy.Symbol(f'{s}_', integer=True, nonnegative=True) for s in e.free_symbols}
     d = sympy.expand((e.lhs - e.rhs).xreplace(meant)).as_coefficients_dict()
     def at_least(v, sign):
@@ -580,12 +599,15 @@ def implied(e, answer, least=1):
 def excludes(b, q):
     "Whether the answer to `b` leaves `q` no other than it has: below 128 is below 256"
     import sympy
-    def least(q, answer): # (what it says of which polynomial, that it is this or more)
-        e = q.expr if answer else sympy.Not(q.expr)
-        if not hasattr(e, 'gts'): return sympy.oo, 0
-        return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
-    (d, m), (e, n) = least(b, b.answer), least(q, not q.answer)
+    (d, m), (e, n) = at_least(b.expr, bool(b.answer)), at_least(q.expr, not q.answer)
     return bool((both := sympy.expand(d + e)).is_Integer and both < m + n)
+@functools.lru_cache(10_000)
+def at_least(e, answer):
+    "What an answer says: of which polynomial, that it is this or more"
+    import sympy
+    if not answer: e = sympy.Not(e)
+    if not hasattr(e, 'gts'): return sympy.oo, 0
+    return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
 
 def other_side(r, now, before, q, shapes, rng):
     "Shapes for which question `q` has its other answer, and those `before` it the same; None where none are found"
@@ -800,15 +822,17 @@ class Examined:
 
     def record_all(self):
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
-        todo, done = [(None, None)], set()
+        todo, done, r = [(None, None)], set(), None
         while todo:
-            if len(done) == self.most and all(because and because[1].kind == 'torch' for _,because in todo):
+            full = len(done) == self.most or len(todo) > 4*self.most
+            if full and all(because and because[1].kind == 'torch' for _,because in todo):
                 self.conditions += [condition(*because) for _,because in todo]
                 return
-            if len(done) == self.most:
+            if len(done) == self.most or sum(bool(b) and b[0] is r and b[1].kind != 'torch' for _,b in todo) > 2*self.most:
                 self.problems.append(f'there are more than {self.most} ways through the code')
                 return
             shapes, because = todo.pop(0)
+            if shapes and any(self.same_way(path, shapes) for path in self.paths): continue
             try: r, shapes = (self.step.record(shapes), shapes) if shapes else self.start()
             except Exception as e:
                 if because and not self.step.fits(shapes): # refused aloud, there and back, or on the way back
@@ -827,15 +851,23 @@ class Examined:
             need = settle(r, asked=False)
             for j,q in enumerate(asked):
                 found = []
+                if any(excludes(b, q) for b in asked[:j] if b.kind != 'number' and b.answer in (True, False)): continue
                 if q.kind != 'number' and q.answer in (True, False):
                     found = [other_side(r, now, asked[:j], q, shapes, self.rng)
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
-                    if any(excludes(b, q) for b in asked[:j]): continue
                 self.conditions.append(condition(r, q))
             frozen = [*self.frozen(path, asked, because)]
             self.conditions += [condition(*because)] if because and frozen else frozen
+
+    def same_way(self, path, shapes):
+        "Whether all that was asked on a way is answered so at these shapes"
+        if any(shapes[k][i] % m != path.shapes[k][i] % m for (k,i,m),_ in self.rests): return False
+        known = [(k, i, path.now(s)) for k,i,s in axes_of(path.r) if not isinstance(s, int)]
+        if any(n.is_Integer and n != shapes[k][i] for k,i,n in known): return False
+        try: return answers_at(path.r, shapes)
+        except Exception: return False # there is no answer there
 
     def frozen(self, path, asked, because):
         "Axes that are a plain number now, which no question has told of"
@@ -875,7 +907,7 @@ class Examined:
             self.rests.append(((k, i, m), n % m))
             same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int)
                     and (s == symbol or settle(r)(s) == settle(r)(symbol))]
-            because = r, Question(sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False), True, 'torch', where.removeprefix(' at '))
+            because = r, Question(sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False), True, 'torch', where.removeprefix(' at ') or '?')
             for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,
                                                 s in shapes.items()}, because))
         return r
@@ -1062,7 +1094,7 @@ def examine(step):
     """A step at all sizes; where that is not shown, with sizes the same that were given so; where it is right only at
     a size that the layer holds as a number, at that size"""
     x = Examined(step)
-    if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked):
+    if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked) and len(x.paths) < x.most:
         y = Examined(step, tied=True)
         if y.wrong or all(y.verdict(k) == 'proved' for k in step.asked): return y
     held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items()
