@@ -10,7 +10,6 @@ import math, re, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import latex
 from .judge import dice_kept
 from .tape import Module, named_args, named_tensors, out_names, refuse_inputs
 
@@ -256,7 +255,7 @@ from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import entry, number, product, size, values
+from .algebra import entry, number, product, rough, size, values
 from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, as_one, elementwise, silent
 from .record import Question, _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
@@ -787,10 +786,8 @@ class Examined:
     @property
     def corner(self):
         "Whether there is a relu or a maximum on the way"
-        def in_(e): return any(a[:2] == ('fn', 'step') or a[0] == 'entry' and a[1][0] in '~^' or a[0] in ('fn', 'sum')
-                               and in_(a[-1]) for a in e.atoms())
         read = [p for p in self.paths if p.walk]
-        return any(in_(e) for p in read for e in (p.out.e, *(d for _,d,_ in p.rows.values())))
+        return any(rough(e) for p in read for e in (p.out.e, *(d for _,d,_ in p.rows.values())))
     def missing(self, k): return next((p.said[k] for p in self.paths if p.said.get(k) not in (True, None)), '')
 
     def start(self):
@@ -1108,3 +1105,59 @@ def examine(step):
     if not y.wrong: return y
     step.fixed = {}
     return x
+
+# %% ../nbs/05j_paper.ipynb #1f5c9f8c
+from fractions import Fraction
+from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
+
+# %% ../nbs/05j_paper.ipynb #fc9dbe69
+def size_tex(name):
+    "The name of a size as LaTeX: n_in is n with a foot"
+    if not isinstance(name, str): return str(name)
+    if name == 'π': return r'\pi'
+    head, _, foot = name.partition('_')
+    return f'{head}_{{{foot}}}' if foot else head
+
+def latex(e, at, called) -> str:
+    "`e` in LaTeX: `at` has a letter for each free index, `called` what a tensor is called where that is not its name"
+    def place(i, at):
+        if i[0] == 'index': return at[i]
+        return f'{called.get(i[2], i[2])}_{{{"".join(place(j, at) for j in i[3])}}}'
+    def form(f, at):
+        def part(k, c):
+            what = place(k, at) if is_index(k) else '' if k == 1 else size_tex(k)
+            return f'{"-" if c < 0 else "+"}{abs(c) if abs(c) != 1 or k == 1 else ""}{what}'
+        return ''.join(part(k, c) for k,c in f).lstrip('+') or '0'
+    def sides(f, at):
+        "A linear form as what stands left and right of = or ≥"
+        return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
+    def factor(a, at):
+        if a[0] == 'size': return size_tex(a[1])
+        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
+        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
+        inner = sum_(a[-1], at)
+        if a[0] == 'sum': return rf'\left({inner}\right)'
+        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
+    def power_(a, p, at):
+        if p == 1: return factor(a, at)
+        if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
+        return f'{factor(a, at)}^{{{p}}}'
+    def term_(m, c, at):
+        b, fs = m
+        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
+        at = at | {i: next(letters) for i in b}
+        exps = [(a, p) for a,p in fs if is_exp(a)]
+        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
+        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
+        up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
+        down = [power_(a, -p, at) for a,p in fs if p < 0]
+        up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
+        body = r'\,'.join(up) or '1'
+        below = r'\,'.join(down)
+        if down: body = rf'\frac{{{body}}}{{{below}}}'
+        return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
+    def sum_(e, at):
+        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
+        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
+        return ' '.join(parts).lstrip('+') or '0'
+    return sum_(e, at)
