@@ -573,7 +573,7 @@ def letters_at(r, now, letters, shapes):
 def implied(e, answer, least=1):
     "Whether a question has its answer for all sizes of `least` or more, as far as the signs of a polynomial tell"
     import sympy
-    if e in (True, False): return True
+    if e in (True, False): return bool(e) == bool(answer)
     if not isinstance(e, sympy.core.relational.Relational): return False
     parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod')
              and f.args[1].is_Integer]
@@ -664,7 +664,63 @@ def condition(r, q):
     words = f'{e.lhs} {between} {e.rhs}' if between else str(e)
     return f'only where {words}: {q.where} asks'
 
-# %% ../nbs/05d_every_size.ipynb #ede755f6
+# %% ../nbs/05j_paper.ipynb #1f5c9f8c
+from fractions import Fraction
+from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
+
+# %% ../nbs/05j_paper.ipynb #fc9dbe69
+def size_tex(name):
+    "The name of a size as LaTeX: n_in is n with a foot"
+    if not isinstance(name, str): return str(name)
+    if name == 'π': return r'\pi'
+    head, _, foot = name.partition('_')
+    return f'{head}_{{{foot}}}' if foot else head
+
+def latex(e, at, called) -> str:
+    "`e` in LaTeX: `at` has a letter for each free index, `called` what a tensor is called where that is not its name"
+    def place(i, at):
+        if i[0] == 'index': return at[i]
+        return f'{called.get(i[2], i[2])}_{{{"".join(place(j, at) for j in i[3])}}}'
+    def form(f, at):
+        def part(k, c):
+            what = place(k, at) if is_index(k) else '' if k == 1 else size_tex(k)
+            return f'{"-" if c < 0 else "+"}{abs(c) if abs(c) != 1 or k == 1 else ""}{what}'
+        return ''.join(part(k, c) for k,c in f).lstrip('+') or '0'
+    def sides(f, at):
+        "A linear form as what stands left and right of = or ≥"
+        return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
+    def factor(a, at):
+        if a[0] == 'size': return size_tex(a[1])
+        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
+        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
+        inner = sum_(a[-1], at)
+        if a[0] == 'sum': return rf'\left({inner}\right)'
+        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
+    def power_(a, p, at):
+        if p == 1: return factor(a, at)
+        if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
+        return f'{factor(a, at)}^{{{p}}}'
+    def term_(m, c, at):
+        b, fs = m
+        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
+        at = at | {i: next(letters) for i in b}
+        exps = [(a, p) for a,p in fs if is_exp(a)]
+        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
+        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
+        up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
+        down = [power_(a, -p, at) for a,p in fs if p < 0]
+        up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
+        body = r'\,'.join(up) or '1'
+        below = r'\,'.join(down)
+        if down: body = rf'\frac{{{body}}}{{{below}}}'
+        return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
+    def sum_(e, at):
+        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
+        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
+        return ' '.join(parts).lstrip('+') or '0'
+    return sum_(e, at)
+
+# %% ../nbs/05l_examined.ipynb #ede755f6
 class Path(NamedTuple):
     "One way through the code: what was recorded, and what was shown of it"
     shapes:dict # the sizes it was decided by
@@ -733,7 +789,7 @@ def read(step, r, again):
             r.known.update(table=table, tied=tied)
     raise Unknown('axes that are split in too many ways')
 
-# %% ../nbs/05d_every_size.ipynb #417acb17
+# %% ../nbs/05l_examined.ipynb #417acb17
 def differs(g, e, eps=1e-7, least=1e-12):
     "Whether a gradient is another than it should be, `eps` being some times what rounding takes away"
     if g is None: g = torch.zeros_like(e)
@@ -1105,59 +1161,3 @@ def examine(step):
     if not y.wrong: return y
     step.fixed = {}
     return x
-
-# %% ../nbs/05j_paper.ipynb #1f5c9f8c
-from fractions import Fraction
-from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
-
-# %% ../nbs/05j_paper.ipynb #fc9dbe69
-def size_tex(name):
-    "The name of a size as LaTeX: n_in is n with a foot"
-    if not isinstance(name, str): return str(name)
-    if name == 'π': return r'\pi'
-    head, _, foot = name.partition('_')
-    return f'{head}_{{{foot}}}' if foot else head
-
-def latex(e, at, called) -> str:
-    "`e` in LaTeX: `at` has a letter for each free index, `called` what a tensor is called where that is not its name"
-    def place(i, at):
-        if i[0] == 'index': return at[i]
-        return f'{called.get(i[2], i[2])}_{{{"".join(place(j, at) for j in i[3])}}}'
-    def form(f, at):
-        def part(k, c):
-            what = place(k, at) if is_index(k) else '' if k == 1 else size_tex(k)
-            return f'{"-" if c < 0 else "+"}{abs(c) if abs(c) != 1 or k == 1 else ""}{what}'
-        return ''.join(part(k, c) for k,c in f).lstrip('+') or '0'
-    def sides(f, at):
-        "A linear form as what stands left and right of = or ≥"
-        return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
-    def factor(a, at):
-        if a[0] == 'size': return size_tex(a[1])
-        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
-        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
-        inner = sum_(a[-1], at)
-        if a[0] == 'sum': return rf'\left({inner}\right)'
-        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
-    def power_(a, p, at):
-        if p == 1: return factor(a, at)
-        if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
-        return f'{factor(a, at)}^{{{p}}}'
-    def term_(m, c, at):
-        b, fs = m
-        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
-        at = at | {i: next(letters) for i in b}
-        exps = [(a, p) for a,p in fs if is_exp(a)]
-        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
-        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
-        up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
-        down = [power_(a, -p, at) for a,p in fs if p < 0]
-        up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
-        body = r'\,'.join(up) or '1'
-        below = r'\,'.join(down)
-        if down: body = rf'\frac{{{body}}}{{{below}}}'
-        return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
-    def sum_(e, at):
-        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
-        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
-        return ' '.join(parts).lstrip('+') or '0'
-    return sum_(e, at)

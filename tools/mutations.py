@@ -166,6 +166,13 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if not (add or reduce or differ) and y.sizes[d] != one:", "        if False:"),
     ],
     '05d_every_size': [
+        ("    return bool((both := sympy.expand(d + e)).is_Integer and both < m + n)", "    return bool((both := sympy.expand(d + e)).is_Integer and both <= m + n)"),
+        ("            value = rest if 'Mod' in type(parts[0]).__name__ else", "            value = rest if True else"),
+        ("is (not q.answer) and all(", "is (not q.answer) or all("),
+        ("        if not (isinstance(v, int) or v.is_Integer) or not 0 < v < 10**8: return None\n", ""),
+    ],
+    '05l_examined': [
+        ("            if shapes and any(self.same_way(path, shapes) for path in self.paths): continue", "            if shapes and self.paths: continue"),
         ("if any(found) or implied(need(q.expr), q.answer): continue", "if True: continue"),
         ("                    todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]", "                    pass"),
         ("            if shapes := other_work(self.step, path, self.rng):", "            if False:"),
