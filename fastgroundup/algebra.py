@@ -261,7 +261,6 @@ def named(bound, factors):
         new = {v: ('index', v[1], f'%b{depth}.{j}') for j,v in enumerate(itertools.chain(*way))}
         return tuple(new.values()), tuple(sorted(((renamed(a, new), p) for a,p in factors), key=order))
     return min((so(way) for way in itertools.product(*map(itertools.permutations, groups))), key=order)
-
 one = number(1)
 
 # %% ../nbs/05b_algebra.ipynb #f302ae0d
@@ -282,7 +281,6 @@ def common(e, kinds):
     own = [{a: p for a,p in f if kinds(a) and not free(a) & set(b)} for b,f in e.terms]
     shared = {a: p for a in set().union(*own) if (p := min(o.get(a, 0) for o in own))}
     return content, shared, e*product([number(1/Fraction(content)), *(atom(a, -p) for a,p in shared.items())])
-
 def number_power(q, p):
     "A positive fraction to the power `p`: primes to powers"
     out = one
@@ -366,15 +364,16 @@ def applied(name, e):
 pi = atom(('size', 'π'))
 
 # %% ../nbs/05b_algebra.ipynb #b3f6318a
-taking = { # what gives a result over an axis that has a name: the greatest, the product; and places: in order, in the middle
-    'max': lambda t: t.amax(-1), 'prod': lambda t: t.prod(-1), 'sort': lambda t: t.argsort(-1), 'median': lambda t: t.median(-1).indices}
+taking = { # what has a name over an axis: the greatest, the product; and places: in order, in the middle
+    'max': lambda t: t.amax(-1), 'prod': lambda t: t.prod(-1), 'sort': lambda t: t.argsort(-1),
+    'median': lambda t: t.median(-1).indices}
 def values(e, ixs, tensors, sizes, names=None):
     "`e` as a tensor with an axis for each of `ixs`: `tensors` has a tensor for each name, `sizes` a number"
     import torch
     def length(form): return sum(c*(1 if k == 1 else sizes[k]) for k,c in form)
     def array(name):
         if name in tensors or not names: return tensors[name]
-        kind, own, over, what = names.over[name] if name in names.over else (None, names.meant[name][0], (), names.meant[name][1])
+        kind, own, over, what = names.over.get(name) or (None, names.meant[name][0], (), names.meant[name][1])
         v = values(what, [*own, *over], tensors, sizes, names)
         tensors[name] = taking[kind](v.reshape(*(length(i[1]) for i in own), -1)) if kind else v
         return tensors[name]
@@ -431,7 +430,8 @@ class Names:
     def taken(self, kind, ixs, over, e) -> str:
         "A name for what `kind` of `taking` makes of `e` over the indices `over`, for each of `ixs`"
         new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate([*ixs, *over])}
-        name = self.known.setdefault((kind, e.rename(new), len(ixs)), f'{"@~"[rough(e)] if kind == "prod" else "^"}{kind}{len(self.over)}')
+        own = f'{"@~"[rough(e)] if kind == "prod" else "^"}{kind}{len(self.over)}'
+        name = self.known.setdefault((kind, e.rename(new), len(ixs)), own)
         self.over.setdefault(name, (kind, tuple(ixs), tuple(over), e))
         return name
     def one_of(self, name, ixs, places):
@@ -642,9 +642,9 @@ def spread(e, most=4):
         few = [i for i in b if is_few(i, most)]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
-            def tells(a): return a[0] in facts01 and all(k == i or i not in indices_in(k) for k,_ in a[1] if is_index(k))
-            def at(v): return rest.map(lambda a, p: put_atom(a, {i: {1: v}}) if tells(a) else atom(a, p))
-            stays = any(i in free(a) and not tells(a) for a in rest.atoms())
+            def says(a): return a[0] in facts01 and all(k == i or i not in indices_in(k) for k,_ in a[1] if is_index(k))
+            def at(v): return rest.map(lambda a, p: put_atom(a, {i: {1: v}}) if says(a) else atom(a, p))
+            stays = any(i in free(a) and not says(a) for a in rest.atoms())
             if not stays: b = [j for j in b if j != i]
             rest = total(at(v)*(zero(minus([(i, 1)], [(1, v)])) if stays else 1) for v in range(sum(v for _,v in i[1])))
         out.append(rest.sum(b))

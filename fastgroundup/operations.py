@@ -631,7 +631,8 @@ def in_order(kind):
         own = [k for q,axis in enumerate(x.axes) for k in axis if q != d]
         axis = (i,) if kind == 'sort' else ()
         label = 'label', j[1], w.names.taken(kind, own, [j], -x.e if down else x.e), (*own, *axis)
-        o = x.at(d, axis, x.e.put({j: label})).like(sizes=[(size(i[1]) if axis else one) if k == d else s for k,s in enumerate(x.sizes)])
+        sizes = [(size(i[1]) if axis else one) if k == d else s for k,s in enumerate(x.sizes)]
+        o = x.at(d, axis, x.e.put({j: label})).like(sizes=sizes)
         return [o, Value(o.axes, o.sizes, None, ((label, 1),))]
     return f
 sorted_, middle = in_order('sort'), in_order('median')
@@ -757,7 +758,8 @@ def windows(w, sizes, x, k, stride):
     return Value([*x.axes[:-n], *places, *inside], [*sizes, *k], e)
 def pool(n, f, *plain):
     def g(w, sizes, x, k, stride=None, padding=0, *more):
-        if any(tuple_(padding, n)) or any(v not in known for v,known in zip(more, plain)): raise Unknown('a pool with such arguments')
+        if any(tuple_(padding, n)) or any(v not in known for v,known in zip(more, plain)):
+            raise Unknown('a pool with such arguments')
         k = tuple_(k, n)
         return f(w, sizes, windows(w, sizes, x, k, tuple_(stride or k, n)), [*range(-n, 0)])
     return g

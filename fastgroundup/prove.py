@@ -545,7 +545,8 @@ def as_python(e, symbols):
     import sympy
     meant = {'FloorDiv': operator.floordiv, 'CleanDiv': operator.floordiv, 'PythonMod': operator.mod, 'Mod': operator.mod}
     others = [f for f in e.atoms(sympy.core.function.Application) if type(f).__name__ not in (*meant, 'Max', 'Min')]
-    broken = [v for v in e.atoms(sympy.Number) if not v.is_Integer] + [v for v in e.atoms(sympy.Pow) if not (v.exp.is_Integer and v.exp > 0)]
+    powers = [v.exp for v in e.atoms(sympy.Pow)]
+    broken = [v for v in (*e.atoms(sympy.Number), *powers) if not v.is_Integer] + [p for p in powers if p.is_negative]
     return None if others or broken else sympy.lambdify(symbols, e, [meant, 'math'])
 def answers_at(r, shapes, kinds=('asked', 'number')):
     "Whether all that was asked has the same answer at these shapes"
@@ -960,7 +961,8 @@ class Examined:
             self.rests.append(((k, i, m), n % m))
             same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int)
                     and (s == symbol or settle(r)(s) == settle(r)(symbol))]
-            because = r, Question(sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False), True, 'torch', where.removeprefix(' at ') or '?')
+            rest = sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False)
+            because = r, Question(rest, True, 'torch', where.removeprefix(' at ') or '?')
             for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,
                                                 s in shapes.items()}, because))
         return r
