@@ -15,13 +15,10 @@ def linear(items) -> tuple:
     form = {}
     for k,c in items: form[k] = form.get(k, 0) + c
     return tuple(sorted(((k, c) for k,c in form.items() if c), key=order))
-
 @functools.lru_cache(200_000)
 def order(thing): return repr(thing)
-
 def negative(form): return tuple((k, -c) for k,c in form)
 def minus(a, b): return linear((*a, *negative(b)))
-
 _count = itertools.count()
 def index(size) -> tuple:
     "A new index, from 0 to `size` - 1, a linear form"
@@ -88,6 +85,10 @@ class Expr:
         if len(self.terms) != 1: return None
         ((b, f), c), = self.terms.items()
         return None if b else (c, f)
+    def lone(self):
+        "The atom that it is, or None"
+        m = self.monomial()
+        return m[1][0][0] if m and m[0] == 1 and len(m[1]) == 1 and m[1][0][1] == 1 else None
     def __repr__(self): return f'<{self.key}>'
     def __hash__(self): return hash(self.key)
     def __eq__(self, other): return isinstance(other, Expr) and self.key == other.key
@@ -185,9 +186,11 @@ def term(c, bound, factors) -> Expr:
     powers, kept = {}, {}
     for a,p in factors: powers[a] = powers.get(a, 0) + p
     for a,p in powers.items():
-        if a[0] in facts01 or a[:2] == ('fn', 'step'): p = min(p, 1)             # squared, they are themselves
+        if is_switch(a): p = min(p, 1)                                           # squared, they are themselves
         if a[0] == 'size' and isinstance(a[1], int): c, p = c*Fraction(a[1])**math.floor(p), p - math.floor(p)
         if p: kept[a] = tidy(p)
+    for S,a in [(S, a) for S in kept if S[0] == 'sum' and (a := S[1].lone())]: # x x^(1/2) is one power of x
+        if p := tidy(kept.pop(S) + kept.pop(a, 0)): kept[a if type(p) is int else S] = p
     switches = [a for a in kept if a[:2] == ('fn', 'step')]
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
@@ -258,14 +261,12 @@ def named(bound, factors):
         new = {v: ('index', v[1], f'%b{depth}.{j}') for j,v in enumerate(itertools.chain(*way))}
         return tuple(new.values()), tuple(sorted(((renamed(a, new), p) for a,p in factors), key=order))
     return min((so(way) for way in itertools.product(*map(itertools.permutations, groups))), key=order)
-
 one = number(1)
 
 # %% ../nbs/05b_algebra.ipynb #f302ae0d
 def is_exp(a): return a[:2] == ('fn', 'exp')
 def erased(m):
     "A term with the names of its indices taken away"
-
     return re.sub(r"'%[^']*'", "'%'", order(m))
 def sign(e):
     "1 or -1: the sign of the first term whose sign is clear, in an order that the names of indices have no part in"
@@ -280,7 +281,6 @@ def common(e, kinds):
     own = [{a: p for a,p in f if kinds(a) and not free(a) & set(b)} for b,f in e.terms]
     shared = {a: p for a in set().union(*own) if (p := min(o.get(a, 0) for o in own))}
     return content, shared, e*product([number(1/Fraction(content)), *(atom(a, -p) for a,p in shared.items())])
-
 def number_power(q, p):
     "A positive fraction to the power `p`: primes to powers"
     out = one
@@ -324,17 +324,22 @@ def log(e):
 
 def rough(e):
     "Whether it may be 0 on more than a corner: a relu, what is left of a maximum"
-    def is_rough(a): return a[0] == 'entry' and a[1][0] in '~^' or a[:2] == ('fn',
-                                                                             'step') or a[0] in nests and rough(a[-1])
+    def is_rough(a):
+        if a[0] == 'entry': return a[1][0] in '~^' or any(i[0] == 'label' and i[2][0] == '^' for i in a[2])
+        return a[:2] == ('fn', 'step') or a[0] in nests and rough(a[-1])
     return any(map(is_rough, e.atoms()))
+def is_switch(a): return a[0] in facts01 or a[:2] == ('fn', 'step')
+def switches_in(e):
+    "What in `e` is 0 or 1, and the same in all of it"
+    return sorted((a for a in e.atoms() if is_switch(a) and not any(free(a) & set(b) for b,_ in e.terms)), key=order)
+def where_switched(e, s, v): return e.map(lambda a, p: number(v) if a == s else atom(a, p))
 def step(e):
     "[e > 0]"
     if (n := e.number()) is not None: return number(n > 0)
-    switches = [a for a in e.atoms() if a[:2] == ('fn', 'step') and not any(free(a) & set(b) for b,_ in e.terms)]
+    switches = [s for s in switches_in(e) if s[0] == 'fn']
     if len(switches) in (1, 2): # [f(s) > 0] is s[f(1) > 0] + (1-s)[f(0) > 0] for a switch s, 0 or 1
-        s = switches[0]
-        def at(v): return step(e.map(lambda a, p: number(v) if a == s else power(expr_of(a), p, a[0] == 'sum')))
-        return atom(s)*at(1) + (1 - atom(s))*at(0)
+        s, (one_, none) = atom(switches[0]), (step(where_switched(e, switches[0], v)) for v in (1, 0))
+        return s*one_ + (1 - s)*none
     _, shared, rest = common(e, lambda a: a[0] == 'size' or is_exp(a))
     if len(rest.terms) == 2 and (inner := _log_of_quotient(rest)) is not None: return step(inner)
     if (n := rest.number()) is not None: return number(n > 0)
@@ -357,20 +362,63 @@ def applied(name, e):
     if sign(e) > 0 or name not in odd | even: return atom(('fn', name, e))
     return -atom(('fn', name, -e)) if name in odd else atom(('fn', name, -e))
 pi = atom(('size', 'π'))
+
+# %% ../nbs/05b_algebra.ipynb #b3f6318a
+taking = { # what has a name over an axis: the greatest, the product; and places: in order, in the middle
+    'max': lambda t: t.amax(-1), 'prod': lambda t: t.prod(-1), 'sort': lambda t: t.argsort(-1),
+    'median': lambda t: t.median(-1).indices}
+def values(e, ixs, tensors, sizes, names=None):
+    "`e` as a tensor with an axis for each of `ixs`: `tensors` has a tensor for each name, `sizes` a number"
+    import torch
+    def length(form): return sum(c*(1 if k == 1 else sizes[k]) for k,c in form)
+    def array(name):
+        if name in tensors or not names: return tensors[name]
+        kind, own, over, what = names.over.get(name) or (None, names.meant[name][0], (), names.meant[name][1])
+        v = values(what, [*own, *over], tensors, sizes, names)
+        tensors[name] = taking[kind](v.reshape(*(length(i[1]) for i in own), -1)) if kind else v
+        return tensors[name]
+    def of(a, own):
+        n = len(own)
+        at = {i: torch.arange(length(i[1])).view([-1 if j == k else 1 for j in range(n)]) for k,i in enumerate(own)}
+        def place(i): return at[i] if i[0] == 'index' else pick(i[2], i[3])
+        def pick(name, ixs): # of a name the entries may be fewer than there are
+            t = array(name) if names and name in names.over else array(name).reshape([length(i[1]) for i in ixs])
+            return t[tuple(map(place, ixs))]
+        if a[0] == 'size': return torch.tensor({'π': math.pi, **sizes}.get(a[1], a[1]), dtype=torch.float64)
+        if a[0] == 'entry': return pick(a[1], a[2]).double()
+        if a[0] in facts01:
+            v = sum(c*(place(k) if is_index(k) else 1 if k == 1 else sizes[k]) for k,c in a[1])
+            return torch.as_tensor(v == 0 if a[0] == 'zero' else v >= 0).double()
+        z = values(a[-1], own, tensors, sizes, names)
+        return z if a[0] == 'sum' else (z > 0).double() if a[1] == 'step' else getattr(torch, a[1])(z)
+    out = torch.zeros([length(i[1]) for i in ixs], dtype=torch.float64)
+    for (b,f),c in e.terms.items():
+        places = {i: k for k,i in enumerate([*ixs, *b])}
+        args = [torch.tensor(float(c), dtype=torch.float64), []]
+        exps = [(a, p) for a,p in f if is_exp(a)] # together, so that none overflows alone
+        if exps: f = [x for x in f if not is_exp(x[0])] + [(('fn', 'exp', total(a[2]*p for a,p in exps)), 1)]
+        for a,p in f:
+            own = sorted(free(a), key=order)
+            v = of(a, own)
+            v = v.expand([length(i[1]) for i in own]) if p == 1 else v.expand([length(i[1]) for i in own])**float(p)
+            args += [v, [places[i] for i in own]]
+        used = [i for i in ixs if any(i in free(a) for a,_ in f)]
+        t = torch.einsum(*args, [places[i] for i in used]) if len(args) > 2 else args[0]
+        out = out + t.reshape([length(i[1]) if i in used else 1 for i in ixs])
+    return out
+
+
+# %% ../nbs/05k_names.ipynb #bee6ddd7
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
     'sin': lambda z: applied('cos', z), 'cos': lambda z: -applied('sin', z),
     'atan': lambda z: power(1 + z*z, -1), 'asin': lambda z: power(1 - z*z, Fraction(-1, 2)),
     **dict.fromkeys(('round', 'trunc', 'floor'), lambda z: number(0))} # but where they jump
-
-# %% ../nbs/05b_algebra.ipynb #bee6ddd7
 class Names:
     "Results that have a name of their own, such as `@3`, and what each of them is: `{name: (indices, Expr)}`"
     def __init__(self):
-        self.meant, self.known, self.maxima, self.constants = {}, {}, {}, set()
-        self.slopes, self.facts = {}, None
-
+        self.meant, self.known, self.over, self.constants, self.slopes, self.facts = {}, {}, {}, set(), {}, None
     def name(self, ixs, e) -> Expr:
         "An entry of a name for `e` on the indices `ixs`; the same name for the same expression"
         ixs = tuple(ixs)
@@ -379,39 +427,40 @@ class Names:
             self.known[general] = name = f'{"~" if rough(e) else "@"}{len(self.meant)}'
             self.meant[name] = ixs, e
         return entry(self.known[general], ixs)
-
-    def maximum(self, ixs, over, e) -> Expr:
-        "The greatest value of `e` over the indices `over`, for each of `ixs`"
+    def taken(self, kind, ixs, over, e) -> str:
+        "A name for what `kind` of `taking` makes of `e` over the indices `over`, for each of `ixs`"
         new = {i: ('index', i[1], f'%m{k}') for k,i in enumerate([*ixs, *over])}
-        found = self.maxima.setdefault((e.rename(new), len(ixs)), (f'^{len(self.maxima)}', tuple(ixs), tuple(over), e))
-        return entry(found[0], ixs)
-
+        own = f'{"@~"[rough(e)] if kind == "prod" else "^"}{kind}{len(self.over)}'
+        name = self.known.setdefault((kind, e.rename(new), len(ixs)), own)
+        self.over.setdefault(name, (kind, tuple(ixs), tuple(over), e))
+        return name
+    def one_of(self, name, ixs, places):
+        "What `name` at `ixs` is taken over, at these places"
+        _, own, over, e = self.over[name]
+        return e.put(dict(zip((*own, *over), (*ixs, *places))))
+    def is_place(self, name, ixs, places):
+        "[that is the place of the maximum `name` at `ixs`]: no other is above it"
+        return 1 - step(entry(name, ixs) - self.one_of(name, ixs, places))
     def is_maximum(self, a, x):
         "Whether the atom `a` is the maximum of what the tensor `x` holds"
-        found = [v for v in self.maxima.values() if a[:2] == ('entry', v[0])]
-        if not found: return False
-        (_, own, over, e), mine = found[0], [i for axis in x.axes for i in axis]
+        if a[0] != 'entry' or a[1][:4] != '^max': return False
+        (_, own, over, e), mine = self.over[a[1]], [i for axis in x.axes for i in axis]
         ways = [way for way in itertools.permutations([*own, *over]) if [i[1] for i in way] == [i[1] for i in mine]]
         return any(x.e.rename(dict(zip(mine, way))) == e for way in ways)
-
     def picks_maximum(self, e, ixs):
         "Whether `e` is 1 for the greatest of those that the indices `ixs` go through, and 0 for the others"
         for a in (b for s in e.atoms() if s[:2] == ('fn', 'step') for b in s[2].atoms()):
-            for name,own,over,m in self.maxima.values():
-                if a[:2] != ('entry', name): continue
-                for way in itertools.permutations(ixs):
-                    if [i[1] for i in way] != [i[1] for i in over]: continue
-                    if e == 1 - step(expr_of(a) - m.rename(dict(zip([*own, *over], [*a[2], *way])))): return True
+            if a[0] != 'entry' or a[1][:4] != '^max': continue
+            over = [i[1] for i in self.over[a[1]][2]]
+            ways = [way for way in itertools.permutations(ixs) if [i[1] for i in way] == over]
+            if any(e == self.is_place(a[1], a[2], way) for way in ways): return True
         return False
-
     def constant(self, ixs, e) -> Expr:
         "A name for `e` that has no derivative, as after `detach`"
-        name = self.name(ixs, e)
-        (a,) = name.atoms()
-        self.constants.add(new := f'{a[1][0]}{a[1][1:]}-')
-        self.meant[new] = self.meant[a[1]]
+        name = self.name(ixs, e).lone()[1]
+        self.constants.add(new := f'{name}-')
+        self.meant[new] = self.meant[name]
         return entry(new, ixs)
-
     def slope(self, e, tensor, at) -> Expr:
         "The derivative of `e` by the entry of `tensor` at the indices `at`"
         out = []
@@ -421,19 +470,19 @@ class Names:
                 d = self._slope_of(a, tensor, at)
                 if d.terms: out.append((term(c*p, [], f[:k] + [(a, p-1)] + f[k+1:])*d).sum(b))
         return total(out)
-
     def _slope_of(self, a, tensor, at):
         if a[0] == 'entry':
             name, ixs = a[1:]
             if name == tensor: return product(zero(minus([(i, 1)], [(j, 1)])) for i,j in zip(ixs, at))
             if name in self.constants: return number(0)
-            if name[0] == '^': # of those it is taken over, that which is the greatest
-                _, own, over, e = next(v for v in self.maxima.values() if v[0] == name)
+            if name in self.over: # of those it is taken over, that which is the greatest; or all the others
+                kind, own, over, e = self.over[name]
                 new = {i: index(i[1]) for i in over}
                 e = e.rename(new)
                 d = self.slope(e, tensor, at)
                 if not d.terms: return d
-                return ((1 - step(entry(name, own) - e))*d).sum(new.values()).put(dict(zip(own, ixs)))
+                share = entry(name, own)/e if kind == 'prod' else 1 - step(entry(name, own) - e)
+                return (share*d).sum(new.values()).put(dict(zip(own, ixs)))
             if name not in self.meant: return number(0)
             own, e = self.meant[name]
             if (key := (name, tensor, at)) not in self.slopes: self.slopes[key] = self.slope(e, tensor, at)
@@ -441,7 +490,6 @@ class Names:
         if a[0] not in nests: return number(0)
         inner = self.slope(a[-1], tensor, at)
         return inner if a[0] == 'sum' or not inner.terms else inner*slopes[a[1]](a[2])
-
     def written_out(self, e, name):
         "`e` with what `name` stands for in its place"
         if f"'{name}'" not in e.key: return e
@@ -450,11 +498,9 @@ class Names:
             if a[0] == 'fn': return applied(a[1], self.written_out(a[2], name))
             return self.written_out(a[1], name) if a[0] == 'sum' else expr_of(a)
         return e.map(lambda a, p: power(of(a), p, a[0] == 'sum'))
-
     def vanishes(self, e, seconds=20) -> bool:
         """Whether `e` is shown to be 0: as it stands, or with names written out, first of what is no polynomial,
         then the others, from the last to the first"""
-
         if self.facts is None:
             self.facts = []
             for name,(ixs,what) in self.meant.items(): # such as: deviations add up to 0, a softmax to 1
@@ -473,19 +519,18 @@ class Names:
             if len(e.terms) > 1000 or time.process_time() > stop: return False
             if self._cleared(e): return True
         return False
-
     def _cleared(self, e):
         rest = cleared(e, self.facts)
         if rest.terms and len(rest.terms) < 60: rest = cleared(spread(rest), self.facts)
         if rest.terms and len(rest.terms) < 60: rest = multiplied_out(rest) or rest
         return not rest.terms
 
-# %% ../nbs/05b_algebra.ipynb #e7d3dcf5
+# %% ../nbs/05k_names.ipynb #e7d3dcf5
 def rule(base, meant):
-    """What a named sum S lets us write: its largest term is S minus the others
-
-    (bound indices, factors of that term, what to write for them, free indices), or None"""
+    """Its largest term is a named sum S minus the others: (bound indices, factors of that term, what to write for them,
+    free indices), or None"""
     def plain(f): return [(a, p) for a,p in f if a[0] != 'size']
+    if base.lone(): return None # its powers are one
     best = max(((sum(p for _,p in plain(f)), -len(b), order((b, f)), (b, f), c) for (b,f),c in meant.terms.items()
                 if plain(f) and all(p > 0 for _,p in plain(f)) and base.free <= Expr({(b, f): 1}).free), default=None)
     if best is None: return None
@@ -513,7 +558,6 @@ def matches(pattern, bound, loose, b, f, new):
 
 def reduced(e, facts=(), steps=3000, seconds=10):
     "`e` with the name of a denominator wherever the sum that it stands for occurs in a term"
-
     rules, seen, same_as, stop = list(facts), set(), {}, time.process_time() + seconds
     def general(base): return {v: ('index', v[1], f'%r{j}') for j,v in enumerate(sorted(base.free, key=order))}
     def rewrite(m, c):
@@ -563,127 +607,45 @@ def multiplied_out(e, most=400):
     for base in sorted({a for a in e.atoms() if a[0] == 'sum'}, key=lambda a: (-a[1].depth, order(a))):
         if not e.terms: break
         powers = [dict(f).get(base, 0) for _,f in e.terms]
-        if min(powers) >= 0 or any(p.denominator != 1 for p in powers) or any(free(base) & set(b) for b,
-                                                                              _ in e.terms): continue
+        if min(powers) >= 0 or any(p.denominator != 1 for p in powers): continue
+        if any(free(base) & set(b) for b,_ in e.terms): continue
         up = [(p - min(powers), Expr({(b, tuple(ap for ap in f if ap[0] != base)): c}))
               for p,((b,f),c) in zip(powers, e.terms.items())]
         if sum(len(base[1].terms)**k for k,_ in up) > most: return None
         e = total(rest*power(base[1], k) for k,rest in up)
     return e
 
+def by_cases(a, p, most=2):
+    "A power of a sum or of a function, f(s) as s f(1) + (1-s) f(0) for each of its switches s"
+    switches = switches_in(a[-1]) if a[0] in nests and a[:2] != ('fn', 'step') else ()
+    if not 0 < len(switches) <= most: return atom(a, p)
+    s = atom(switches[0])
+    def at(v):
+        e = where_switched(a[-1], switches[0], v)
+        return power(e if a[0] == 'sum' else applied(a[1], e), p).map(by_cases)
+    try: return s*at(1) + (1 - s)*at(0)
+    except ZeroDivisionError: return atom(a, p)
+
 def spread(e, most=4):
     "`e` with sums over a few places written out, and [i >= j] as [i > j] + [i = j]"
     def each(a, p):
-        if a[0] != 'from0': return power(expr_of(a), p, a[0] == 'sum')
+        if a[0] != 'from0': return atom(a, p)
         if a[1][0][1] < 0: return 1 - each(('from0', linear((*negative(a[1]), (1, -1)))), 1)
         c = dict(a[1]).get(1, 0)
         if not -3 <= c <= 3: return expr_of(a)
         base = [(k, v) for k,v in a[1] if k != 1]
-        return (atom(('from0', linear([*base, (1, -1)]))) + total(zero(linear([*base, (1, t)]))
-                                                                  for t in range(0, c + 1))
-                - total(zero(linear([*base, (1, t)])) for t in range(c + 1, 0)))
+        def at(places): return total(zero(linear([*base, (1, t)])) for t in places)
+        return atom(('from0', linear([*base, (1, -1)]))) + at(range(c + 1)) - at(range(c + 1, 0))
     out = []
-    for m,c in e.terms.items():
+    for m,c in e.map(by_cases).terms.items():
         b, f = opened(m)
         few = [i for i in b if is_few(i, most)]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
-            if any(i in free(a) and a[0] not in facts01 for a in rest.atoms()): continue
-            b = [j for j in b if j != i]
-            rest = total(rest.put({i: {1: v}}) for v in range(sum(v for _,v in i[1])))
+            def says(a): return a[0] in facts01 and all(k == i or i not in indices_in(k) for k,_ in a[1] if is_index(k))
+            def at(v): return rest.map(lambda a, p: put_atom(a, {i: {1: v}}) if says(a) else atom(a, p))
+            stays = any(i in free(a) and not says(a) for a in rest.atoms())
+            if not stays: b = [j for j in b if j != i]
+            rest = total(at(v)*(zero(minus([(i, 1)], [(1, v)])) if stays else 1) for v in range(sum(v for _,v in i[1])))
         out.append(rest.sum(b))
     return total(out)
-
-# %% ../nbs/05b_algebra.ipynb #b3f6318a
-def values(e, ixs, tensors, sizes, names=None):
-    "`e` as a tensor with an axis for each of `ixs`: `tensors` has a tensor for each name, `sizes` a number"
-    import torch
-    def length(form): return sum(c*(1 if k == 1 else sizes[k]) for k,c in form)
-    def array(name):
-        if name in tensors or not names: return tensors[name]
-        if name in names.meant: tensors[name] = values(names.meant[name][1], names.meant[name][0],
-                                                       tensors, sizes, names)
-        else:
-            own, over, what = next(v[1:] for v in names.maxima.values() if v[0] == name)
-            shape = [length(i[1]) for i in own]
-            tensors[name] = values(what, [*own, *over], tensors, sizes, names).reshape(*shape, -1).amax(-1)
-        return tensors[name]
-    def of(a, own):
-        n = len(own)
-        at = {i: torch.arange(length(i[1])).view([-1 if j == k else 1 for j in range(n)]) for k,i in enumerate(own)}
-        def place(i): return at[i] if i[0] == 'index' else pick(i[2], i[3])
-        def pick(name, ixs): return array(name).reshape([length(i[1]) for i in ixs])[tuple(map(place, ixs))]
-        if a[0] == 'size': return torch.tensor({'π': math.pi, **sizes}.get(a[1], a[1]), dtype=torch.float64)
-        if a[0] == 'entry': return pick(a[1], a[2]).double()
-        if a[0] in facts01:
-            v = sum(c*(place(k) if is_index(k) else 1 if k == 1 else sizes[k]) for k,c in a[1])
-            return torch.as_tensor(v == 0 if a[0] == 'zero' else v >= 0).double()
-        z = values(a[-1], own, tensors, sizes, names)
-        return z if a[0] == 'sum' else (z > 0).double() if a[1] == 'step' else getattr(torch, a[1])(z)
-    out = torch.zeros([length(i[1]) for i in ixs], dtype=torch.float64)
-    for (b,f),c in e.terms.items():
-        places = {i: k for k,i in enumerate([*ixs, *b])}
-        args = [torch.tensor(float(c), dtype=torch.float64), []]
-        exps = [(a, p) for a,p in f if is_exp(a)] # together, so that none overflows alone
-        if exps: f = [x for x in f if not is_exp(x[0])] + [(('fn', 'exp', total(a[2]*p for a,p in exps)), 1)]
-        for a,p in f:
-            own = sorted(free(a), key=order)
-            v = of(a, own)
-            v = v.expand([length(i[1]) for i in own]) if p == 1 else v.expand([length(i[1]) for i in own])**float(p)
-            args += [v, [places[i] for i in own]]
-        used = [i for i in ixs if any(i in free(a) for a,_ in f)]
-        t = torch.einsum(*args, [places[i] for i in used]) if len(args) > 2 else args[0]
-        out = out + t.reshape([length(i[1]) if i in used else 1 for i in ixs])
-    return out
-
-# %% ../nbs/05b_algebra.ipynb #fc9dbe69
-def size_tex(name):
-    "The name of a size as LaTeX: n_in is n with a foot"
-    if not isinstance(name, str): return str(name)
-    if name == 'π': return r'\pi'
-    head, _, foot = name.partition('_')
-    return f'{head}_{{{foot}}}' if foot else head
-
-def latex(e, at, called) -> str:
-    "`e` in LaTeX: `at` has a letter for each free index, `called` what a tensor is called where that is not its name"
-    def place(i, at):
-        if i[0] == 'index': return at[i]
-        return f'{called.get(i[2], i[2])}_{{{"".join(place(j, at) for j in i[3])}}}'
-    def form(f, at):
-        def part(k, c):
-            what = place(k, at) if is_index(k) else '' if k == 1 else size_tex(k)
-            return f'{"-" if c < 0 else "+"}{abs(c) if abs(c) != 1 or k == 1 else ""}{what}'
-        return ''.join(part(k, c) for k,c in f).lstrip('+') or '0'
-    def sides(f, at):
-        "A linear form as what stands left and right of = or ≥"
-        return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
-    def factor(a, at):
-        if a[0] == 'size': return size_tex(a[1])
-        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
-        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
-        inner = sum_(a[-1], at)
-        if a[0] == 'sum': return rf'\left({inner}\right)'
-        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
-    def power_(a, p, at):
-        if p == 1: return factor(a, at)
-        if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
-        return f'{factor(a, at)}^{{{p}}}'
-    def term_(m, c, at):
-        b, fs = m
-        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
-        at = at | {i: next(letters) for i in b}
-        exps = [(a, p) for a,p in fs if is_exp(a)]
-        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
-        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
-        up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
-        down = [power_(a, -p, at) for a,p in fs if p < 0]
-        up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
-        body = r'\,'.join(up) or '1'
-        below = r'\,'.join(down)
-        if down: body = rf'\frac{{{body}}}{{{below}}}'
-        return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
-    def sum_(e, at):
-        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
-        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
-        return ' '.join(parts).lstrip('+') or '0'
-    return sum_(e, at)

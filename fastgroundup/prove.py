@@ -10,7 +10,6 @@ import math, re, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import latex
 from .measure import dice_kept
 from .tape import Module, named_args, named_tensors, out_names, refuse_inputs
 
@@ -251,14 +250,14 @@ def _whole(proof, step):
     return path, made, x.wrong
 
 # %% ../nbs/05d_every_size.ipynb #5ca99265
-import copy, itertools, math, random
+import copy, functools, itertools, math, operator, random
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .algebra import entry, number, product, size, values
-from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, elementwise, silent
-from .record import _own, foreign, recorded, written
+from .algebra import entry, number, product, rough, size, values
+from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, as_one, elementwise, silent
+from .record import Question, _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
 # %% ../nbs/05d_every_size.ipynb #fe15e1c7
@@ -395,7 +394,7 @@ def written_for(k, t):
 @contextmanager
 def _luck(seed):
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed) # and no other device's, each of which would take its time
         yield
 def _in_words(e):
     "An exception in one line, with the place in the layer's code"
@@ -526,14 +525,29 @@ def shapes_at(r, now, values):
     "The shapes of all tensors for numbers of the letters; None where one would be no positive whole number"
     out = {k: [] for k in r.symbols}
     for k,_,s in axes_of(r):
-        v = s if isinstance(s, int) else now(s).xreplace(values)
+        v = s if isinstance(s, int) else worth(now(s), values)
         if not (isinstance(v, int) or v.is_Integer) or not 0 < v < 10**8: return None
         out[k].append(int(v))
     return {k: tuple(v) for k,v in out.items()}
 def answer_at(r, e, shapes):
     "What a question about sizes is at these shapes"
-    v = e.xreplace({s: shapes[k][i] + s*0 for k,i,s in axes_of(r) if not isinstance(s, int)})
+    v = worth(e, {s: shapes[k][i] for k,i,s in axes_of(r) if not isinstance(s, int)})
     return bool(v) if v in (True, False) else v
+def worth(e, numbers):
+    "A sympy expression of sizes for numbers of them"
+    known = [s for s in numbers if s.is_Symbol]
+    f = as_python(e, tuple(known))
+    try: return f(*(int(numbers[s]) for s in known))
+    except Exception: return e.xreplace({s: n + s*0 for s,n in numbers.items()}) # what Python has no whole number for
+@functools.lru_cache(10_000)
+def as_python(e, symbols):
+    "An expression as a function of its symbols; None where numbers that are not whole come in between"
+    import sympy
+    meant = {'FloorDiv': operator.floordiv, 'CleanDiv': operator.floordiv, 'PythonMod': operator.mod, 'Mod': operator.mod}
+    others = [f for f in e.atoms(sympy.core.function.Application) if type(f).__name__ not in (*meant, 'Max', 'Min')]
+    powers = [v.exp for v in e.atoms(sympy.Pow)]
+    broken = [v for v in (*e.atoms(sympy.Number), *powers) if not v.is_Integer] + [p for p in powers if p.is_negative]
+    return None if others or broken else sympy.lambdify(symbols, e, [meant, 'math'])
 def answers_at(r, shapes, kinds=('asked', 'number')):
     "Whether all that was asked has the same answer at these shapes"
     return all(answer_at(r, q.expr, shapes) == q.answer for q in asked_in(r, kinds))
@@ -560,13 +574,18 @@ def letters_at(r, now, letters, shapes):
 def implied(e, answer, least=1):
     "Whether a question has its answer for all sizes of `least` or more, as far as the signs of a polynomial tell"
     import sympy
-    if e in (True, False): return True
+    if e in (True, False): return bool(e) == bool(answer)
     if not isinstance(e, sympy.core.relational.Relational): return False
-    for f in e.atoms(sympy.Function): # by what a division leaves
-        if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod') and f.args[1].is_Integer:
-            (s, *more), m = sorted(f.args[0].free_symbols, key=str), int(f.args[1])
-            if more or m > 8: return False
-            return all(implied(e.xreplace({s: m*(s - least) + t}), answer, least) for t in range(least, least + m))
+    parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod')
+             and f.args[1].is_Integer]
+    if parts: # by what a division leaves
+        (p, m), (s, *more), mark = parts[0].args, sorted(parts[0].free_symbols, key=str), sympy.Dummy()
+        if more or m > 8 or len(parts) > 2 or not p.is_polynomial(s): return False
+        def at(t): # where the size is m of something and t more
+            n, rest = m*(s - least) + t, p.xreplace({s: sympy.Integer(t)}) % m
+            value = rest if 'Mod' in type(parts[0]).__name__ else sympy.expand((p.xreplace({s: n}) - rest)/m)
+            return e.xreplace({parts[0]: mark}).xreplace({s: n}).xreplace({mark: value})
+        return all(implied(at(t), answer, least) for t in range(least, least + int(m)))
     meant = {s: least + sympy.Symbol(f'{s}_', integer=True, nonnegative=True) for s in e.free_symbols}
     d = sympy.expand((e.lhs - e.rhs).xreplace(meant)).as_coefficients_dict()
     def at_least(v, sign):
@@ -580,12 +599,15 @@ def implied(e, answer, least=1):
 def excludes(b, q):
     "Whether the answer to `b` leaves `q` no other than it has: below 128 is below 256"
     import sympy
-    def least(q, answer): # (what it says of which polynomial, that it is this or more)
-        e = q.expr if answer else sympy.Not(q.expr)
-        if not hasattr(e, 'gts'): return sympy.oo, 0
-        return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
-    (d, m), (e, n) = least(b, b.answer), least(q, not q.answer)
+    (d, m), (e, n) = at_least(b.expr, bool(b.answer)), at_least(q.expr, not q.answer)
     return bool((both := sympy.expand(d + e)).is_Integer and both < m + n)
+@functools.lru_cache(10_000)
+def at_least(e, answer):
+    "What an answer says: of which polynomial, that it is this or more"
+    import sympy
+    if not answer: e = sympy.Not(e)
+    if not hasattr(e, 'gts'): return sympy.oo, 0
+    return e.gts - e.lts, int(isinstance(e, (sympy.Gt, sympy.Lt)))
 
 def other_side(r, now, before, q, shapes, rng):
     "Shapes for which question `q` has its other answer, and those `before` it the same; None where none are found"
@@ -643,7 +665,63 @@ def condition(r, q):
     words = f'{e.lhs} {between} {e.rhs}' if between else str(e)
     return f'only where {words}: {q.where} asks'
 
-# %% ../nbs/05d_every_size.ipynb #ede755f6
+# %% ../nbs/05j_paper.ipynb #1f5c9f8c
+from fractions import Fraction
+from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
+
+# %% ../nbs/05j_paper.ipynb #fc9dbe69
+def size_tex(name):
+    "The name of a size as LaTeX: n_in is n with a foot"
+    if not isinstance(name, str): return str(name)
+    if name == 'π': return r'\pi'
+    head, _, foot = name.partition('_')
+    return f'{head}_{{{foot}}}' if foot else head
+
+def latex(e, at, called) -> str:
+    "`e` in LaTeX: `at` has a letter for each free index, `called` what a tensor is called where that is not its name"
+    def place(i, at):
+        if i[0] == 'index': return at[i]
+        return f'{called.get(i[2], i[2])}_{{{"".join(place(j, at) for j in i[3])}}}'
+    def form(f, at):
+        def part(k, c):
+            what = place(k, at) if is_index(k) else '' if k == 1 else size_tex(k)
+            return f'{"-" if c < 0 else "+"}{abs(c) if abs(c) != 1 or k == 1 else ""}{what}'
+        return ''.join(part(k, c) for k,c in f).lstrip('+') or '0'
+    def sides(f, at):
+        "A linear form as what stands left and right of = or ≥"
+        return form([(k, c) for k,c in f if c > 0], at), form(negative((k, c) for k,c in f if c < 0), at)
+    def factor(a, at):
+        if a[0] == 'size': return size_tex(a[1])
+        if a[0] == 'entry': return called.get(a[1], a[1]) + f'_{{{"".join(place(i, at) for i in a[2])}}}'*bool(a[2])
+        if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
+        inner = sum_(a[-1], at)
+        if a[0] == 'sum': return rf'\left({inner}\right)'
+        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
+    def power_(a, p, at):
+        if p == 1: return factor(a, at)
+        if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'
+        return f'{factor(a, at)}^{{{p}}}'
+    def term_(m, c, at):
+        b, fs = m
+        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
+        at = at | {i: next(letters) for i in b}
+        exps = [(a, p) for a,p in fs if is_exp(a)]
+        kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'
+        fs = sorted([(a, p) for a,p in fs if not is_exp(a)], key=lambda ap: kinds.index(ap[0][0]))
+        up = [power_(a, p, at) for a,p in fs if p > 0] + [f'e^{{{sum_(total(a[2]*p for a,p in exps), at)}}}']*bool(exps)
+        down = [power_(a, -p, at) for a,p in fs if p < 0]
+        up, down = [str(c.numerator)]*(c.numerator != 1) + up, [str(c.denominator)]*(c.denominator != 1) + down
+        body = r'\,'.join(up) or '1'
+        below = r'\,'.join(down)
+        if down: body = rf'\frac{{{body}}}{{{below}}}'
+        return (rf'\sum_{{{"".join(at[i] for i in b)}}} ' if b else '') + body
+    def sum_(e, at):
+        terms = sorted(e.terms.items(), key=lambda t: (t[1] < 0, len(order(t[0]))))
+        parts = [('-' if c < 0 else '+') + term_(m, abs(c), at) for m,c in terms]
+        return ' '.join(parts).lstrip('+') or '0'
+    return sum_(e, at)
+
+# %% ../nbs/05l_examined.ipynb #ede755f6
 class Path(NamedTuple):
     "One way through the code: what was recorded, and what was shown of it"
     shapes:dict # the sizes it was decided by
@@ -684,6 +762,8 @@ def show(step, r, split, labels):
 
 def on_places(k, g, x, at):
     "What was written for `x`, at the indices `at`"
+    for d,(ax,ag) in enumerate(zip(x.axes, g.axes)):
+        if len(ax) == 1 < len(ag): g = as_one(g, d)
     e, places, new = g.e, iter(at), {}
     for ax,ag in zip(x.axes, g.axes):
         mine = [next(places) for _ in ax]
@@ -710,7 +790,7 @@ def read(step, r, again):
             r.known.update(table=table, tied=tied)
     raise Unknown('axes that are split in too many ways')
 
-# %% ../nbs/05d_every_size.ipynb #417acb17
+# %% ../nbs/05l_examined.ipynb #417acb17
 def differs(g, e, eps=1e-7, least=1e-12):
     "Whether a gradient is another than it should be, `eps` being some times what rounding takes away"
     if g is None: g = torch.zeros_like(e)
@@ -763,10 +843,8 @@ class Examined:
     @property
     def corner(self):
         "Whether there is a relu or a maximum on the way"
-        def in_(e): return any(a[:2] == ('fn', 'step') or a[0] == 'entry' and a[1][0] in '~^' or a[0] in ('fn', 'sum')
-                               and in_(a[-1]) for a in e.atoms())
         read = [p for p in self.paths if p.walk]
-        return any(in_(e) for p in read for e in (p.out.e, *(d for _,d,_ in p.rows.values())))
+        return any(rough(e) for p in read for e in (p.out.e, *(d for _,d,_ in p.rows.values())))
     def missing(self, k): return next((p.said[k] for p in self.paths if p.said.get(k) not in (True, None)), '')
 
     def start(self):
@@ -798,15 +876,17 @@ class Examined:
 
     def record_all(self):
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
-        todo, done = [(None, None)], set()
+        todo, done, r = [(None, None)], set(), None
         while todo:
-            if len(done) == self.most and all(because and because[1].kind == 'torch' for _,because in todo):
+            full = len(done) == self.most or len(todo) > 4*self.most
+            if full and all(because and because[1].kind == 'torch' for _,because in todo):
                 self.conditions += [condition(*because) for _,because in todo]
                 return
-            if len(done) == self.most:
+            if len(done) == self.most or sum(bool(b) and b[0] is r and b[1].kind != 'torch' for _,b in todo) > 2*self.most:
                 self.problems.append(f'there are more than {self.most} ways through the code')
                 return
             shapes, because = todo.pop(0)
+            if shapes and any(self.same_way(path, shapes) for path in self.paths): continue
             try: r, shapes = (self.step.record(shapes), shapes) if shapes else self.start()
             except Exception as e:
                 if because and not self.step.fits(shapes): # refused aloud, there and back, or on the way back
@@ -821,19 +901,27 @@ class Examined:
                                                                              for (k,i,m),_ in self.rests)
             if key in done: continue
             done.add(key)
-            self.paths.append(path := self.shown(r, shapes, todo, done))
+            self.paths.append(path := self.shown(r, shapes, todo))
             need = settle(r, asked=False)
             for j,q in enumerate(asked):
                 found = []
+                if any(excludes(b, q) for b in asked[:j] if b.kind != 'number' and b.answer in (True, False)): continue
                 if q.kind != 'number' and q.answer in (True, False):
                     found = [other_side(r, now, asked[:j], q, shapes, self.rng)
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
-                    if any(excludes(b, q) for b in asked[:j]): continue
                 self.conditions.append(condition(r, q))
             frozen = [*self.frozen(path, asked, because)]
             self.conditions += [condition(*because)] if because and frozen else frozen
+
+    def same_way(self, path, shapes):
+        "Whether all that was asked on a way is answered so at these shapes"
+        if any(shapes[k][i] % m != path.shapes[k][i] % m for (k,i,m),_ in self.rests): return False
+        known = [(k, i, path.now(s)) for k,i,s in axes_of(path.r) if not isinstance(s, int)]
+        if any(n.is_Integer and n != shapes[k][i] for k,i,n in known): return False
+        try: return answers_at(path.r, shapes)
+        except Exception: return False # there is no answer there
 
     def frozen(self, path, asked, because):
         "Axes that are a plain number now, which no question has told of"
@@ -851,17 +939,17 @@ class Examined:
             if not isinstance(s, int) and now(s).is_Symbol and n > 1: same[now(s)] = first.setdefault(n, now(s))
         return lambda e: now(e).xreplace(same)
 
-    def shown(self, r, shapes, todo, done):
+    def shown(self, r, shapes, todo):
         try:
             while True:
                 try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
-                except Rest as e: r = self.by_rests(r, shapes, *e.args, todo, done)
+                except Rest as e: r = self.by_rests(r, shapes, *e.args, e.where, todo)
         except (Unknown, ZeroDivisionError, NotImplementedError, RecursionError) as e:
             self.problems.append(f'{e}{getattr(e, "where", "")}')
             now = settle(r)
             return Path(shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
 
-    def by_rests(self, r, shapes, symbol, m, todo, done):
+    def by_rests(self, r, shapes, symbol, m, where, todo):
         "A size is looked at by what a division by `m` leaves: one way for each that is left"
         import sympy
         now = settle(r)
@@ -873,8 +961,10 @@ class Examined:
             self.rests.append(((k, i, m), n % m))
             same = [(q, j) for q,j,s in axes_of(r) if not isinstance(s, int)
                     and (s == symbol or settle(r)(s) == settle(r)(symbol))]
+            rest = sympy.Eq(sympy.Mod(symbol, m), n % m, evaluate=False)
+            because = r, Question(rest, True, 'torch', where.removeprefix(' at ') or '?')
             for t in range(1, m): todo.append(({q: tuple(v + t*((q, j) in same) for j,v in enumerate(s)) for q,
-                                                s in shapes.items()}, None))
+                                                s in shapes.items()}, because))
         return r
 
     def look_closer(self):
@@ -917,6 +1007,9 @@ class Examined:
             if self.wrong and sizes is None: return
             others = [way for way in range(2 if path and sizes is None else len(ways)) if way != self.way]
             self.way = next((way for way in (self.way, *others) if self.tried(path, shapes, sizes, way)), self.way)
+        for path,way in itertools.product(self.paths, range(len(ways))): # and what is not shown at numbers of other kinds
+            if not self.wrong and any(v is not True for v in path.said.values()):
+                self.tried(path, self.small(path, 2, 3)[0] or path.shapes, None, way)
 
     def draw(self, path, shapes, sizes, way=0):
         labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,
@@ -1056,9 +1149,9 @@ def examine(step):
     """A step at all sizes; where that is not shown, with sizes the same that were given so; where it is right only at
     a size that the layer holds as a number, at that size"""
     x = Examined(step)
-    if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked):
+    if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked) and len(x.paths) < x.most:
         y = Examined(step, tied=True)
-        if all(y.verdict(k) == 'proved' for k in step.asked): return y
+        if y.wrong or all(y.verdict(k) == 'proved' for k in step.asked): return y
     held = {f'{k}.{n}'.lstrip('.'): v for k,m in step.layer.named_modules().items() for n,v in vars(m).items()
             if type(v) is int and v > 1}
     fixed = {(k, i): n for n,v in held.items() for k,s in step.shapes.items() for i,m in enumerate(s) if m == v}
