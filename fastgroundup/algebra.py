@@ -408,7 +408,7 @@ def values(e, ixs, tensors, sizes, names=None):
     return out
 
 
-# %% ../nbs/05k_names.ipynb #bee6ddd7
+# %% ../nbs/05k_named.ipynb #bee6ddd7
 slopes = { # the derivative of each function, of its argument z
     'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
@@ -525,7 +525,7 @@ class Names:
         if rest.terms and len(rest.terms) < 60: rest = multiplied_out(rest) or rest
         return not rest.terms
 
-# %% ../nbs/05k_names.ipynb #e7d3dcf5
+# %% ../nbs/05k_named.ipynb #e7d3dcf5
 def rule(base, meant):
     """Its largest term is a named sum S minus the others: (bound indices, factors of that term, what to write for them,
     free indices), or None"""

@@ -166,7 +166,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    return at_least(low, 0) and at_least(minus(size, high), 1)", "    return at_least(low, 0)"),
         ("if p := tidy(kept.pop(S) + kept.pop(a, 0)):", "if p := tidy(kept.pop(S) - kept.pop(a, 0)):"),
     ],
-    '05k_names': [
+    '05k_named': [
         ("'cos': lambda z: -applied('sin', z),", "'cos': lambda z: applied('sin', z),"),
         ("else 1 - step(entry(name, own) - e)\n", "else one\n"),
         ("            share = entry(name, own)/e if kind == 'prod'", "            share = entry(name, own) if kind == 'prod'"),
