@@ -42,10 +42,10 @@ def _best(candidates, given, enough=0.05, clear=0.3):
 def _literal(t, drawn):
     "Python for a tensor: drawn anew, or its numbers"
     if not isinstance(t, Tensor): return repr(t)
-    asks = ', requires_grad=True'*t.requires_grad
-    if drawn and t.is_floating_point():
-        return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{asks})'
-    return f'torch.tensor({t.tolist()}{f", dtype={t.dtype}"*t.is_floating_point()}{asks})'
+    where = f", device='{t.device.type}'"*(t.device.type != 'cpu') + ', requires_grad=True'*t.requires_grad
+    if not t.is_floating_point(): return f'torch.tensor({t.tolist()}{where})'
+    if not drawn: return f'torch.tensor({t.tolist()}, dtype={t.dtype}{where})'
+    return f'torch.randn({", ".join(map(str, t.shape)) or "()"}, dtype={t.dtype}{where})'
 
 def _as_array(t, drawn):
     "The same for numpy"
