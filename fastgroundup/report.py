@@ -122,4 +122,5 @@ class Report:
             more = html_table(self._table(folded), (5,6,7))
             html += f'<details><summary>{len(folded)} more that are right</summary>{more}</details>'
         html += ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
-        return html + (f'<p>Paste and run to see it:</p><pre>{escape(self.case)}</pre>' if self.case else '')
+        if not self.case: return html
+        return f'{html}<details><summary>Lines to paste that show it</summary><pre>{escape(self.case)}</pre></details>'
