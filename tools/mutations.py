@@ -154,7 +154,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if apart > best[0]: best = apart,", "        if True: best = apart,"),
         ("    mine, first, number = f'[{keys.index(k)}]'*(len(keys) > 1)", "    mine, first, number = '[0]'*(len(keys) > 1)"),
     ],
-    '05_prove': [
+    '05m_verdicts': [
         ("        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path or off else 'proved'", "        verdict = 'REFUTED' if refuted else 'proved'"),
         ("        part = Step(c.layer, c.args, {i for i,n in uses.items() if n > 1})", "        part = Step(c.args[0], c.args, set())"),
         ("        if name in meant:\n            todo.append(name)", "        if name in meant and False:\n            todo.append(name)"),
