@@ -10,7 +10,6 @@ import math, re, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .measure import dice_kept
 from .tape import Module, named_args, named_tensors, out_names, refuse_inputs
 
 # %% ../nbs/05_prove.ipynb #649308dd
@@ -124,7 +123,7 @@ def prove(layer:Module, # a layer, a composite or a Model
     state are left as they were."""
     refuse_inputs(layer, inputs)
     proof, step = Proof(type(layer).__name__), Step(layer, inputs)
-    with warnings.catch_warnings(), dice_kept(): # of sizes that are only tried
+    with warnings.catch_warnings(), _luck(0): # of sizes that are only tried
         warnings.simplefilter('ignore')
         return _composite(proof, step) if layer.bwd is None else _leaf(proof, step)
 
@@ -250,13 +249,14 @@ def _whole(proof, step):
     return path, made, x.wrong
 
 # %% ../nbs/05d_every_size.ipynb #5ca99265
-import copy, functools, itertools, math, operator, random
+import copy, functools, itertools, math, operator, random, sys
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 import torch
 from torch import Tensor
 from .algebra import entry, number, product, rough, size, values
 from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, as_one, elementwise, silent
+from .measure import dice_kept
 from .record import Question, _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
@@ -335,7 +335,7 @@ class Step:
         tensors, failed, wrote = {k: t.clone() for k,t in numbers.items()}, '', {}
         layer, given = self.twin([*tensors.values()])
         before = {k: torch.randn(tensors[k].shape, generator=gen, dtype=torch.float64) for k in self.prior}
-        with torch.no_grad(), _luck(2):
+        with torch.no_grad(), _luck(5): # which throws dice otherwise than 1 does
             again = layer(*given)
             if again.shape != out.shape or not torch.allclose(again, out, rtol=1e-6, atol=0., equal_nan=True):
                 raise Random('forward is random: it gives one output and another; wanted its random numbers as an argument')
@@ -393,8 +393,11 @@ def written_for(k, t):
     raise TypeError(f'a {type(g).__name__} was written as the gradient of {k}; wanted a tensor')
 @contextmanager
 def _luck(seed):
-    with torch.random.fork_rng(devices=[]):
+    "From the same random numbers, those of Python and numpy too, each time; all are left as they were"
+    with dice_kept():
         torch.default_generator.manual_seed(seed) # and no other device's, each of which would take its time
+        random.seed(seed)
+        if 'numpy' in sys.modules: sys.modules['numpy'].random.seed(seed)
         yield
 def _in_words(e):
     "An exception in one line, with the place in the layer's code"
@@ -576,6 +579,11 @@ def implied(e, answer, least=1):
     import sympy
     if e in (True, False): return bool(e) == bool(answer)
     if not isinstance(e, sympy.core.relational.Relational): return False
+    rests = {f.args: f for f in e.atoms(sympy.Function) if type(f).__name__ in ('Mod', 'PythonMod')}
+    whole = {f: (f.args[0] - rests[f.args])/f.args[1] for f in e.atoms(sympy.Function)
+             if type(f).__name__ in ('FloorDiv', 'CleanDiv') and f.args in rests} # what is divided, less what it leaves
+    if whole: e = type(e)(sympy.expand((e.lhs - e.rhs).xreplace(whole)), 0)
+    if e in (True, False): return bool(e) == bool(answer)
     parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod')
              and f.args[1].is_Integer]
     if parts: # by what a division leaves
@@ -663,7 +671,7 @@ def condition(r, q):
     if not q.answer: e = sympy.Not(e)
     between = {sympy.Eq: '=', sympy.Ne: 'is not'}.get(type(e))
     words = f'{e.lhs} {between} {e.rhs}' if between else str(e)
-    return f'only where {words}: {q.where} asks'
+    return f'only where {words}' + f': {q.where} asks'*(q.where != '?')
 
 # %% ../nbs/05j_paper.ipynb #1f5c9f8c
 from fractions import Fraction
