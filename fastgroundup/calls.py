@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error
-from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, sums_up, tied
+from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, sums_up, at_ties
 from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike
 from .names import name
 from .report import Row, progress
@@ -271,13 +271,13 @@ class _LeafJudge:
         if choices is not None and why != 'kink': e = torch.where(choices, g, e)
         blur = slopes.blur.view(g.shape).to(e) + slopes.floor
         e = torch.where(e.abs() <= blur, torch.where((g - e).abs() <= blur, g, 0) if not slopes.fine else 0, e)
-        if why in ('kink', 'ties'): return self.row('WRONG', tied(g, e, off), error)
+        if why in ('kink', 'ties'): return self.row('WRONG', at_ties(g, e, off), error)
         size = torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)
         share = (torch.linalg.vector_norm(slopes.blur)/size).item()
         rtol = min(max(1e-5, 10*share), 1e-2)
-        return self.row('WRONG', name(case, k, case.written(), self.right | {k: e}, rtol, rows(case)), error)
+        return self.row('WRONG', name(case, k, case.written(), self.right | {k: e}, rtol, n_rows(case)), error)
 
-def rows(case:Case): return len(case.given) if case.given.ndim else None # of the first input: the batch size, as a rule
+def n_rows(case:Case): return len(case.given) if case.given.ndim else None # of the first input: the batch size, as a rule
 
 def judge_leaf(case:FunctionCase, k, most:int, rtol:float=None) -> Row: # the verdict on the gradient of one leaf
     "By how the outputs change with at most `most` of its entries"

@@ -10,7 +10,7 @@ import itertools, math, time
 
 import torch
 from torch import Tensor
-from .calls import FunctionCase, PairCase, habits, is_float, judge_leaf, refuse_layout, rows
+from .calls import FunctionCase, PairCase, habits, is_float, judge_leaf, n_rows, refuse_layout
 from .compare import Diagnosis, rel_error, rtols
 from .gradcheck import refuse_nonfinite
 from .judge import at_a_kink, excuse
@@ -178,7 +178,7 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None):
             else:
                 if choices is not None: e = torch.where(choices, g, e) # what is a choice is not wrong
                 verdict = 'WRONG'
-                words = name(fine, k, written | {k: g}, right | {k: e}, max(4*eps, 1e-6), rows(fine))
+                words = name(fine, k, written | {k: g}, right | {k: e}, max(4*eps, 1e-6), n_rows(fine))
         report.rows.append(Row(k, tuple(g.shape), written[k].dtype, g.abs().max().item(), error, None, verdict, words))
     report.notes += habits(case, max(noise, eps if short != 'float64' else 0))
 

@@ -180,7 +180,7 @@ at_a_kink = Diagnosis('kink', 'at a kink, where the derivative is a choice, and 
 _ties = Diagnosis('ties', 'entries that tie share their gradient, and get more or less than the whole')
 _look = 'does forward hide something, with detach or no_grad?'
 
-def tied(a:Tensor, e:Tensor, far:Tensor) -> Diagnosis: return _ties.add(worst(a, e), far) # what ties, and `far`, where
+def at_ties(a:Tensor, e:Tensor, far:Tensor) -> Diagnosis: return _ties.add(worst(a, e), far) # what ties, and `far`, where
 
 def everywhere(test, *tensors) -> bool:
     "Whether `test` of them, in float64, is true for each entry; in parts, to save memory"
@@ -232,7 +232,7 @@ def judge(case:Case, k, written:dict, right:dict, bounds:Bounds,
         why, choices = excuse(case, k, a, e, far, eps)
         if why == 'kink' and not sums_up(case, k, written, eps): why = 'ties'
         if why == 'kink': verdict, words = 'kink', at_a_kink
-        elif why == 'ties': verdict, words = 'WRONG', tied(a, e, far)
+        elif why == 'ties': verdict, words = 'WRONG', at_ties(a, e, far)
         elif why == 'hidden': words = Diagnosis('hidden', f'the loss agrees, but autograd does not: {_look}')
         else:
             e = torch.where(e.isfinite(), e, finite(a))
