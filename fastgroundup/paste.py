@@ -63,7 +63,8 @@ def _given(names, values, drawn, literal=_literal):
 def _called(f, names, name): # as source, with what `x` says in place of `name`
     return lambda x: f'{f}({", ".join(x if n == name else n for n in names)})'
 def _moved(call, name): return f'{call(f"{name} + h")} - {call(f"{name} - h")}'
-def _printed(says, does, step): return f'print({says}, {does}/{2*step:g}) # backward says, forward does'
+_said = ' # prints what backward says, and what forward does'
+def _printed(says, does, step): return f'print({says}, {does}/{2*step:g})'
 
 def _step(dtype): # of a difference: 1e-5 in float64, 1e-2 in float32
     return 10.**round(math.log10(torch.finfo(dtype).eps)/3)
@@ -91,7 +92,7 @@ def of_function(fn, title:str, inputs, case:FunctionCase, k:int, off:Tensor) -> 
     def candidates():
         for many,(drawn,at) in itertools.product(range(len(case.outs)), _ways(values, off)):
             def out(x): return called(x) + f'[{many}]'*(len(case.outs) > 1)
-            yield ['import torch', named, 'torch.manual_seed(0)'*drawn, _given(names, values, drawn),
+            yield [f'import torch{_said}', named, 'torch.manual_seed(0)'*drawn, _given(names, values, drawn),
                    f'u = torch.randn_like({out(x)})',
                    f'g = torch.autograd.grad({out(x)}, {x}, u)[0]',
                    f'h = torch.zeros_like({x}); h[{at}] = {step:g}',
@@ -112,7 +113,7 @@ def of_pair(fn, title:str, inputs, case:PairCase, k:int, off:Tensor) -> str: # l
     x, names = f'x{k}', [f'x{i}' for i in range(len(inputs))]
     step, keys = _step(case.args[k].dtype), [*case.place.values()]
     literal, library = (_as_array, 'np') if as_numpy else (_literal, 'torch')
-    head = 'import numpy as np; rng = np.random.default_rng(0)' if as_numpy else 'import torch'
+    head = ('import numpy as np; rng = np.random.default_rng(0)' if as_numpy else 'import torch') + _said
     mine, first, number = f'[{keys.index(k)}]'*(len(keys) > 1), '[0]'*case.pair, not case.outs[0].ndim
     u = '1.' if number else 'rng.standard_normal(out.shape)' if as_numpy else 'torch.randn_like(out)'
     called = _called(forward, names, x)
@@ -158,7 +159,7 @@ def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
         change = f'{at} = {name} + h; up = {out(name)}; {at} = {name} - h; down = {out(name)}; {at} = {name}'
     def candidates():
         for drawn,at in _ways(values, off):
-            yield ['import torch', named, 'torch.manual_seed(0)'*drawn, _given(args, values, drawn), run,
+            yield [f'import torch{_said}', named, 'torch.manual_seed(0)'*drawn, _given(args, values, drawn), run,
                    f'h = torch.zeros_like({name}); h[{at}] = {h:g}', change,
                    _printed(f'{g}[{at}].item()', f'(({does})*u).sum().item()', h)]
     return _best(candidates(), lambda: {'layer': copied(module, ())[0]})

@@ -28,7 +28,7 @@ look = """() => ({
        .map(e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.data).join(' ')).filter(t => /\\$\\$|\\\\\\(|\\\\\\[/.test(t)),
   images: [...document.querySelectorAll('main img')].map(e => [e.getAttribute('src'), e.alt.trim(), e.naturalWidth]),
   screens: document.documentElement.scrollHeight/900,
-  cut: [...document.querySelectorAll('main pre, main table:not(.m), main .cell-output-display')].filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1).length,
+  cut: [...document.querySelectorAll('main pre, main table:not(.m), main .cell-output-display')].filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).length,
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
   cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
   broken: [...document.querySelectorAll('main p, main li, main td')].map(e => e.textContent.match(/\\[[^\\]]*\\]\\([\\w./#-]+\\)/)?.[0]).filter(t => t),
