@@ -6,7 +6,6 @@
 __all__ = []
 
 # %% ../nbs/04c_judge.ipynb #266d5eea
-import math
 from functools import cached_property
 from typing import NamedTuple
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from .compare import rel_error, rtols
+from .compare import rtols
 
 # %% ../nbs/04e_measure.ipynb #97caf461
 class Problem(Exception):

@@ -9,7 +9,6 @@ __all__ = []
 import itertools, math
 
 import torch
-from torch import Tensor
 from .compare import Diagnosis, explain, rel_error, unexplained, worst
 from .measure import Case, changes, finite, off, typical
 
