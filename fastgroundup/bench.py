@@ -472,11 +472,13 @@ def _numpy(t): return torch.tensor(__import__('numpy').asarray(t))
 # %% ../nbs/08e_peers.ipynb #4da3243c
 def _pass_peers(x, y, params, input_grad):
     "`{name: maker}` of a pass; a maker gives `(run, result)`, the gradients of x, if asked for, and of `params`"
-    leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *params))]
+    drawn = [t.contiguous() for t in params] # row by row, as people draw them
+    leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *drawn))]
+    size = 2048 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
     def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
 
     def original():
-        own = [t.clone() for t in (x, *params)]
+        own = [t.clone() for t in (x, *drawn)]
         model = _OldModel(*own[1:], _OldMse())
         def run():
             model(own[0], y)
@@ -511,15 +513,15 @@ def _pass_peers(x, y, params, input_grad):
     def by_hand():
         own = [t.clone() for t in (x, *params)]
         model = Model([Lin(*own[1:3]), Relu(), Lin(*own[3:])], Mse())
-        size = 8192 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
         return lambda: pieces(model, own[0], y, size, input_grad), grads(own, 'g')
 
     def floor():
-        w1, w2, g = params[0], params[2], torch.randn(len(x), params[0].shape[1]).to(x)
-        o, memory = torch.randn(len(x), w2.shape[1]).to(x), x.new_empty(x.shape[::-1]).t()
+        w1, w2, memory = params[0], params[2], torch.empty_like(x)
+        g, o = (torch.randn(len(x), w.shape[1]).to(x) for w in (w1, w2))
         def run():
-            x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
-            if input_grad: torch.mm(g, w1.t(), out=memory)
+            for part, h, up, room in zip(*[t.split(size) for t in (x, g, o, memory)]):
+                part @ w1, h @ w2, up @ w2.t(), h.t() @ up, part.t() @ h
+                if input_grad: torch.mm(h, w1.t(), out=room)
         return run, None
 
     peers = {'original': original} if input_grad else {}
@@ -529,8 +531,9 @@ def _pass_peers(x, y, params, input_grad):
 # %% ../nbs/08e_peers.ipynb #b14f355f
 def _step_peers(x, y, params, lr=0.1):
     "The same of a training step: cross-entropy, backward, and SGD; the result is the parameters after it"
+    drawn = [t.contiguous() for t in params]
     def original():
-        own = [t.clone() for t in params]
+        own = [t.clone() for t in drawn]
         model = _OldModel(*own, _OldCrossEntropy())
         def run():
             model(x, y)
@@ -539,7 +542,7 @@ def _step_peers(x, y, params, lr=0.1):
         return run, lambda: own
 
     def autograd():
-        own = [t.clone().requires_grad_() for t in params]
+        own = [t.clone().requires_grad_() for t in drawn]
         def run():
             for t in own: t.grad = None
             w1, b1, w2, b2 = own
@@ -572,8 +575,7 @@ def _step_peers(x, y, params, lr=0.1):
         return run, lambda: [_numpy(p) for p in state[0]]
 
     def by_hand(compiled=False):
-        def turned(t): return t.clone().t().contiguous().t() if t.ndim == 2 else t.clone() # as `classifier` has them
-        w1, b1, w2, b2 = map(turned, params)
+        w1, b1, w2, b2 = (t.clone() for t in params)
         model = Model([Lin(w1, b1), Relu(), Lin(w2, b2)], CrossEntropy())
         opt = SGD(model.params(), lr)
         def run():
@@ -584,7 +586,7 @@ def _step_peers(x, y, params, lr=0.1):
         return (lambda: step(x, y)) if compiled else run, lambda: opt.params
 
     def floor():
-        w1, w2 = params[0].t().contiguous().t(), params[2]
+        w1, w2 = params[0], params[2]
         g, o = (torch.randn(len(x), w.shape[1]).to(x) for w in (w1, w2))
         def run(): x @ w1, g @ w2, o @ w2.t(), o.t() @ g, g.t() @ x
         return run, None
@@ -605,7 +607,7 @@ if sys.argv[1] == 'by hand':
     from fastgroundup.layers import Lin, Model, Mse, Relu
     from fastgroundup.ranks import pieces
     model = Model([Lin(*params[:2]), Relu(), Lin(*params[2:])], Mse())
-    def run(): pieces(model, x, y, 8192)
+    def run(): pieces(model, x, y, 2048)
 else:
     leaves = [t.requires_grad_() for t in (x, *params)]
     def run():

@@ -104,9 +104,9 @@ def init_params(n_in:int, # input features
         raise ValueError(f'sizes {n_in}, {n_hidden}, {n_out}; wanted 1 or more of each')
     if init not in ('randn', 'kaiming'):
         raise ValueError(f"init={init!r}; wanted 'randn' or 'kaiming'")
-    def weights(n, m):
+    def weights(n, m): # each unit's weights side by side in memory, as nn.Linear keeps them
         scale = math.sqrt(2/n) if init == 'kaiming' else 1
-        return torch.randn(n, m, generator=generator) * scale
+        return (torch.randn(n, m, generator=generator) * scale).t().contiguous().t()
     w1, w2 = weights(n_in, n_hidden), weights(n_hidden, n_out)
     return w1, torch.zeros(n_hidden), w2, torch.zeros(n_out)
 

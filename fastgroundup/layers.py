@@ -14,11 +14,11 @@ from .tape import Module, instead
 
 # %% ../nbs/03_refactor.ipynb #698b9b1f
 def add_product(t, a, b):
-    "Add the product of the matrices `a` and `b` to `t.g`, in memory that the pass has for it where there is some"
+    "Add `(a @ b).t()`, a product of matrices, to `t.g`: in memory that the pass has for it, or laid out as `t` is"
     room = _pass.room.get(id(t))
-    if room is not None: add_grad(t, torch.mm(a, b, out=room))
-    elif a.is_cuda: add_grad(t, a @ b)
-    else: add_grad(t, torch.mm(b.t(), a.t()).t()) # on a processor each column side by side
+    if room is not None: add_grad(t, torch.mm(b.t(), a.t(), out=room))
+    elif t.is_contiguous(): add_grad(t, torch.mm(b.t(), a.t()))
+    else: add_grad(t, torch.mm(a, b).t())
 
 class Lin(Module):
     "Linear layer `x @ w + b`: x `(..., n_in)`, w `(n_in, n_out)`, b `(n_out,)`, out `(..., n_out)`; errors as in `lin`"
@@ -32,19 +32,21 @@ class Lin(Module):
         except RuntimeError: return lin(x, self.w, self.b)
 
     def bwd(self, out, x):
-        g = out.g
-        if x.ndim == 2 and wants(x): add_product(x, g, self.w.t())
-        elif wants(x): add_grad(x, g @ self.w.t())
-        if x.ndim > 2: g, x = g.flatten(0, -2), x.flatten(0, -2)
-        add_product(self.w, x.t(), g)
+        flat = x.ndim == 2
+        g, rows = (out.g, x) if flat else (out.g.flatten(0, -2), x.flatten(0, -2))
+        units = g.t()
+        if flat and wants(x): add_product(x, self.w, units)
+        elif wants(x): add_grad(x, out.g @ self.w.t())
+        add_product(self.w, units, rows)
         add_grad(self.b, g.sum(0))
 
 # %% ../nbs/03_refactor.ipynb #c3d52883
+_above = torch.ops.aten.threshold_backward.default # g * (x > t), in one go
+
 class Relu(Module):
     "Rectified linear unit, `max(x, 0)`: x and out of one shape; errors as in `relu`"
     def forward(self, x): return relu(x)
-    def bwd(self, out, x): # out.g * (x > 0), in one go
-        add_grad(x, torch.ops.aten.threshold_backward(out.g, x, 0))
+    def bwd(self, out, x): add_grad(x, _above(out.g, x, 0))
 
 # %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
@@ -218,16 +220,20 @@ class CrossEntropy(Module):
         if not x.is_floating_point():
             raise ValueError(f'scores of dtype {x.dtype}; wanted floating point')
         if _read_on_gpu(targ): _in_range(targ, c)
-        log_p = (x if x.ndim == 2 else x.flatten(0, -2)).log_softmax(1)
+        rows = x if x.ndim == 2 else x.flatten(0, -2)
+        if rows.is_contiguous(): log_p = rows.log_softmax(1)
+        else: log_p = rows.t().log_softmax(0).t() # along the memory
         try: out = nll_loss(log_p, labels, ignore_index=-2**63)
         except IndexError: _in_range(targ, c)
         out.log_p = log_p
         return out
 
     def bwd(self, out, x, targ):
-        g, labels = out.log_p.exp(), targ.flatten()
-        g.scatter_add_(1, labels.unsqueeze(1), g.new_full((labels.numel(), 1), -1.))
-        add_grad(x, g.mul_(out.g).div_(labels.numel()).view(x.shape))
+        labels, n = targ.flatten(), targ.numel()
+        each = out.g / n
+        g = out.log_p.exp().mul_(each) # less each, where the label is:
+        g.scatter_add_(1, labels.unsqueeze(1), each.neg().expand(n, 1))
+        add_grad(x, g if x.ndim == 2 else g.view(x.shape))
 
 def _in_range(targ, c):
     low,high = (v.item() for v in targ.aminmax())

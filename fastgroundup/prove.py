@@ -257,7 +257,7 @@ from torch import Tensor
 from .algebra import entry, number, product, rough, size, values
 from .operations import Labels, Rest, Sizes, Split, Unknown, Walk, as_one, elementwise, silent
 from .measure import dice_kept
-from .record import Question, _own, foreign, recorded, written
+from .record import Looking, Question, _own, foreign, recorded, written
 from .tape import Module, asked_args, named_args, out_names, watching
 
 # %% ../nbs/05d_every_size.ipynb #fe15e1c7
@@ -265,6 +265,7 @@ class Step:
     "A layer and what it is called with: what can be recorded with open sizes, and run on numbers"
     def __init__(self, layer, inputs, prior=()): # prior: ids of tensors that have a part of their gradient already
         self.layer, self.inputs, self.fixed = layer, inputs, {} # {(name, axis): why it is no open size}
+        self.turned = () # places where `is_contiguous` gets its other answer
         named = [(k, t) for k,t in named_args(layer, inputs) if isinstance(t, Tensor)]
         taken = {k for k,_ in named}
         own = (*layer.named_params().items(), *layer.named_buffers().items())
@@ -304,7 +305,7 @@ class Step:
                 before = [by[k].g for k in self.prior]
                 layer.backward(fresh=not self.prior)
             return [out, out.g, *before, *[written_for(k, by[k]) for k in self.asked]]
-        return recorded(one_pass, blank, lambda k, i: (k, i) not in self.fixed, table, plain)
+        return recorded(one_pass, blank, lambda k, i: (k, i) not in self.fixed, table, plain, self.turned)
 
     def numbers(self, shapes, labels, gen, way=0, given=False):
         """Random numbers of these shapes, `labels[k]` a bound for the integers of k; from another domain for each `way`;
@@ -834,7 +835,8 @@ class Examined:
         self.paths, self.conditions, self.problems, self.wrong, self.rests = paths or [], [], [], {}, []
         self.way, self.met, self.compared, self.by_constants = 0, set(), 0, set() # met: paths that numbers were on
         if paths is None: self.record_all()
-        try: self.try_numbers()
+        try:
+            with Looking(step.turned) if step.turned else nullcontext(): self.try_numbers()
         except Random as e:
             self.wrong.clear()
             self.problems.append(str(e))
@@ -984,7 +986,19 @@ class Examined:
                                      + ', '.join(f'{k} {v}' for k,v in shapes.items()))
             for fact,where in path.r.seen:
                 if fact == 'dtype' and self.same_in_float32(path): continue
+                if fact == 'is_contiguous' and self.either_way(where): continue
                 self.conditions.append(f'with the {fact} of the recording: {where} asks for it')
+    def either_way(self, where):
+        "Whether all is shown where `is_contiguous` has its other answer there, too"
+        turned = self.step.turned
+        if any(where <= t for t in turned): return True # other steps look at these
+        if len(turned) == 3: return False
+        step = copy.copy(self.step)
+        step.turned = (*turned, where)
+        x = Examined(step, most=self.most, tied=self.tied)
+        shown = all(x.verdict(k) == 'proved' for k in step.asked)
+        if shown: self.conditions += x.conditions
+        return shown
     def same_in_float32(self, path):
         def done(dtype): return work(self.step.record(path.shapes, path.r.known.get('table'), True, dtype).graph)
         try: return done(torch.float32) == done(torch.float64)

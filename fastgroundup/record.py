@@ -182,7 +182,9 @@ class Looking(torch.overrides.TorchFunctionMode):
     "Notes what the code asks of a tensor besides its size, and gets no tensor for: `{(fact, place)}`"
     sizes = {'shape', 'size', 'dim', 'ndim', 'ndimension', 'numel', 'nelement', '__len__', 'device', '__setitem__',
              'is_floating_point', 'is_complex', 'is_cuda', '__set__', '__delete__', '__deepcopy__', 'register_hook'}
-    def __init__(self): super().__init__(); self.seen = {}
+    def __init__(self, turned=()): # places where `is_contiguous` gets its other answer
+        super().__init__()
+        self.seen, self.turned = {}, turned
     def __torch_function__(self, func, types, args=(), kwargs=None):
         out, name = func(*args, **(kwargs or {})), getattr(func, '__name__', '')
         if name == '__get__': name = getattr(getattr(func, '__self__', None), '__name__', name)
@@ -192,7 +194,7 @@ class Looking(torch.overrides.TorchFunctionMode):
         where, _ = _place(f)
         if name in ('__repr__', '__format__'): raise NotImplementedError(f'a tensor is turned into words at {where}')
         self.seen.setdefault((name, where))
-        return out
+        return not out if name == 'is_contiguous' and where in self.turned else out
 
 # %% ../nbs/08c_sizes.ipynb #8de5396a
 _one = threading.RLock() # one thread at a time records
@@ -251,11 +253,12 @@ def recorded(f, # a function of tensors
              open=lambda name, axis: True, # whether an axis is to stay open
              table=None, # {operation: decomposition}
              plain=False, # whether to leave sizes plain numbers
+             turned=(), # places where `is_contiguous` gets its other answer
             ) -> Recorded:
     from torch.fx.experimental.proxy_tensor import make_fx
-    env, looking, how = Asking(), Looking(), dict(pre_dispatch=True, decomposition_table=table or {}, record_stack_traces=True)
+    env, looking, how = Asking(), Looking(turned), dict(pre_dispatch=True, decomposition_table=table or {}, record_stack_traces=True)
     if plain:
-        with torch.no_grad(), _one, open_sizes(): return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
+        with torch.no_grad(), _one, open_sizes(), looking: return Recorded(make_fx(f, **how)(*named.values()), {}, env, [], {}, {})
     symbols = {}
     def watched(*tensors):
         for k,t in zip(named, tensors):

@@ -26,8 +26,11 @@ def _flat(name, value):
 def _held(module): return [p for k,v in vars(module).items() for p in _flat(k, v)]
 def _tensors(values):
     "The tensors among `values`, and in the lists and dicts among them"
-    def inside(a): return [('', a)] if isinstance(a, Tensor) else _flat('', a)
-    return [v for a in values for _,v in inside(a) if isinstance(v, Tensor)]
+    found = []
+    for a in values:
+        if isinstance(a, Tensor): found.append(a)
+        else: found += [v for _,v in _flat('', a) if isinstance(v, Tensor)]
+    return found
 
 # %% ../nbs/03b_tape.ipynb #8fa9cf56
 class Call(NamedTuple):

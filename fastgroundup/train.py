@@ -71,7 +71,7 @@ class SGD:
 
     def step(self):
         "Move every parameter that has a gradient"
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and any(p.requires_grad for p in self.params):
             with torch.no_grad(): return SGD.step(self)
         if not self.started: self.start()
         for i,p in enumerate(self.params):

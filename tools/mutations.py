@@ -29,7 +29,8 @@ faults = { # notebook: [(what stands there, what is planted)]
     ],
     '03_refactor': [
         ("    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g)", "    def bwd(self, out, a, b):\n        add_grad(a, out.g)\n        add_grad(b, out.g*(a is not b))"),
-        ("        add_product(self.w, x.t(), g)", "        add_grad(self.w, torch.mm(x.t(), g)/len(x))"),
+        ("        add_product(self.w, units, rows)", "        add_grad(self.w, torch.mm(units, rows).t()/len(x))"),
+        ("    elif t.is_contiguous(): add_grad(t, torch.mm(b.t(), a.t()))\n", ""),
         ('        return self.add(x, h)', '        return self.add(h, h)'),
         ("        if a.shape != b.shape: raise ValueError", "        if a.ndim < b.ndim: raise ValueError"),
     ],
@@ -245,7 +246,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            if name in new: look = dict(mfc='#B34700'", "            if name not in new: look = dict(mfc='#B34700'"),
     ],
     '07_train': [
-        ("        add_grad(x, g.mul_(out.g).div_(labels.numel()).view(x.shape))", "        add_grad(x, g.mul_(out.g).div_(len(x)).view(x.shape))"),
+        ("        each = out.g / n", "        each = out.g / len(x)"),
+        ("else: log_p = rows.t().log_softmax(0).t()", "else: log_p = rows.t().log_softmax(1).t()"),
         ("(('train_loss', 'training, mean of the epoch', 'o-'), ('valid_loss', 'validation', 's--'))", "(('valid_loss', 'training, mean of the epoch', 'o-'), ('train_loss', 'validation', 's--'))"),
         ("        v.mul_(self.momentum).add_(g)", "        v.mul_(self.momentum).add_(g, alpha=1-self.momentum)"),
         ("m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps)", "m/v.sqrt().add_(self.eps).div_((1 - b2t)**0.5)"),
