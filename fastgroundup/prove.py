@@ -1022,6 +1022,7 @@ class Examined:
             few += [[v + self.rng.randint(0, 2) for _ in p.letters] for v in (9, 17, 40, 130, 257)]
             one = itertools.product(p.letters, (*range(4, 18), 25, 32, 33, 49, 64, 100, 129, 201, 257, 513, 1025))
             few += [[v if t == s else self.rng.randint(1, 3) for t in p.letters] for s,v in one]
+            if self.step.turned: few = few[::9] # the sizes are tried without it
             cases += [(p, shapes_at(p.r, p.now, dict(zip(p.letters, v))), None) for v in few]
         for path,shapes,sizes in cases:
             if shapes is None or sum(map(math.prod, shapes.values())) > 200_000: continue
