@@ -123,7 +123,7 @@ class Question(NamedTuple):
 _torch, _own = torch.__path__[0] + '/', Module.__call__.__code__.co_filename.rsplit('/', 1)[0] + '/'
 _python = copy.__file__.rsplit('/', 1)[0] + '/'
 _inside = '_subclasses/', 'proxy_tensor.py', '_prims_common/', '_stats.py', '_refs/', '_meta_registrations.py', '_decomp/'
-_machinery = 'tape.py', 'backward.py', 'record.py', 'prove.py'
+_machinery = 'tape.py', 'backward.py', 'record.py', 'every_size.py', 'examined.py', 'prove.py'
 _book = 'sym_node.py', 'symbolic_shapes.py', '/recording_log.py', '_logging/_internal.py'
 _frozen = {'int_', 'guard_int', 'float_', 'guard_float', 'maybe_as_int', 'maybe_as_float'}
 
