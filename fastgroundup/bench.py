@@ -39,8 +39,8 @@ def in_turn(runs:dict, # {name: function of no arguments}
 _works = { # name: (rows, outputs, threads or None: all, gradient of x or None: a step, compared with, calls in a turn)
     'five gradients': (50_000, 1, None, True, 'autograd', 2),
     'four gradients': (50_000, 1, None, False, 'autograd', 2),
-    'step, batch 64':  (64, 10, 1, None, 'nn.Module', 10),
-    'step, batch 512': (512, 10, 1, None, 'nn.Module', 5)}
+    'step, batch 64':  (64, 10, 1, None, 'nn.Module', 40),
+    'step, batch 512': (512, 10, 1, None, 'nn.Module', 15)}
 
 _networks = {} # further works, steps on one thread: {name: function of a device that gives what it is, and the makers}
 
@@ -474,7 +474,7 @@ def _pass_peers(x, y, params, input_grad):
     "`{name: maker}` of a pass; a maker gives `(run, result)`, the gradients of x, if asked for, and of `params`"
     drawn = [t.contiguous() for t in params] # row by row, as people draw them
     leaves = [t.clone().requires_grad_(i > 0 or input_grad) for i,t in enumerate((x, *drawn))]
-    size = 2048 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
+    size = 4096 if x.device.type == 'cpu' else len(x) # what a processor's cache holds; a GPU takes all
     def grads(tensors, attr): return lambda: [getattr(t, attr) for t in tensors[not input_grad:]]
 
     def original():
@@ -607,7 +607,7 @@ if sys.argv[1] == 'by hand':
     from fastgroundup.layers import Lin, Model, Mse, Relu
     from fastgroundup.ranks import pieces
     model = Model([Lin(*params[:2]), Relu(), Lin(*params[2:])], Mse())
-    def run(): pieces(model, x, y, 2048)
+    def run(): pieces(model, x, y, 4096)
 else:
     leaves = [t.requires_grad_() for t in (x, *params)]
     def run():

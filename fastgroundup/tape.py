@@ -307,12 +307,14 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
                            f'which goes back through the {name} by itself, or {name}.bwd(out, *args)')
     seed, params, known, plain = _seed(name, out), {}, set(map(id, inputs)), False
     for c in calls:
-        if c.kept or c.versions is None or [*map(_version, c.tensors)] != c.versions: _refuse_changed(root, c)
-        for p in c.params: params[id(p)] = p
-        if id(c.out) in known: raise RuntimeError(f'{name}: two calls gave the same tensor; wanted a new one from each')
-        known.update(map(id, c.params))
-        known.add(id(c.out))
-        if not known.issuperset(map(id, c.tensors)): plain = True # what it was given is neither an input nor an output
+        _, _, _, own, tensors, versions, kept, _ = c
+        if kept or versions is None or [*map(_version, tensors)] != versions: _refuse_changed(root, c)
+        *given, made = map(id, tensors) # its parameters first, the output last
+        if made in known: raise RuntimeError(f'{name}: two calls gave the same tensor; wanted a new one from each')
+        params.update(zip(given, own))
+        known.update(given[:len(own)])
+        if not known.issuperset(given): plain = True # what it was given is neither an input nor an output
+        known.add(made)
     if plain or not tape or tape[-1].out is not out: _refuse_plain(root, args, out, tape)
     ids, ends, skipped = {*params}, (*inputs, *params.values()), []
     old = {} if fresh else {id(t): getattr(t, 'g', None) for t in ends}
