@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../nbs/04l_paste.ipynb #caf09077
-import itertools, math
+import inspect, itertools, math
 
 import torch
 from torch import Tensor
@@ -32,10 +32,9 @@ def _best(candidates, given, enough=0.05, clear=0.3):
     "Of several lists of lines one whose two numbers are `clear`ly apart, or the farthest; None where none is `enough`"
     best = enough, None
     for lines in candidates:
-        lines = [l for l in lines if l]
         said = _run(lines, given()) if max(map(len, lines)) <= _longest else None
         apart = abs(said[0] - said[1])/max(*map(abs, said), 1e-300) if said else 0.
-        if apart > best[0]: best = apart, '\n'.join(lines)
+        if apart > best[0]: best = apart, '\n'.join(filter(None, lines))
         if apart > clear: break
     return best[1]
 
@@ -49,7 +48,7 @@ def _literal(t, drawn):
 
 def _as_array(t, drawn):
     "The same for numpy"
-    if not isinstance(t, Tensor): return repr(t)
+    if not isinstance(t, Tensor): return f'np.array({t.tolist()})' if hasattr(t, 'tolist') else repr(t)
     return f'rng.standard_normal({tuple(t.shape)})' if drawn else f'np.array({t.tolist()})'
 
 def _ways(values, off):
@@ -132,24 +131,28 @@ def of_pair(fn, title:str, inputs, case:PairCase, k:int, off:Tensor) -> str: # l
     return _best(candidates(), lambda: both)
 
 # %% ../nbs/04l_paste.ipynb #d47f4a1e
-def _made(module):
-    "A line that makes a layer without parameters, where its class takes no arguments; else None"
-    cls, place = type(module), _place(type(module))
-    if module.params() or not cls.__qualname__.isidentifier(): return None
-    try: new = cls()
-    except Exception: return None
-    held = [v for m in (module, new) for k,v in vars(m).items() if k not in ('out', 'args')]
-    if any(isinstance(v, Tensor) for v in held): return None
-    return (f'from {place[0]} import {place[1]}; ' if place else '') + f'layer = {cls.__name__}()'
+def _made(module, drawn):
+    "Source that makes such a layer, from what it holds under the names of the arguments; None where these do not tell"
+    cls, own, args = type(module), vars(module), []
+    if not cls.__qualname__.isidentifier(): return None
+    plain = cls.__init__ is object.__init__
+    for k,p in [] if plain else [*inspect.signature(cls.__init__).parameters.items()][1:]:
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD): return None
+        v = own.get(k, p.default)
+        if isinstance(v, Tensor): args.append(f'{k}={_literal(v.detach(), drawn)}')
+        elif isinstance(v, (bool, int, float, str, type(None))): args += [f'{k}={v!r}']*(v is not p.default)
+        else: return None
+    return f'{cls.__name__}({", ".join(args)})'
 
 def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
     "What is wrong with an entry, of those where `off` is true, of what a step wrote for the tensor whose id is `key`"
-    module, args = step.module, dict(named_args(step.module, step.args))
+    module, args, cls = step.module, dict(named_args(step.module, step.args)), type(step.module)
     param = next((k for k,t in module.named_params().items() if id(t) == key), None)
     name = next((k for k,t in args.items() if id(t) == key), param)
     if len(args) != len(step.args) or step.luck.record: return None
     if not all(k.isidentifier() for k in (*args, name or '')): return None
-    named, h = _made(module) or f'layer = ... # {step.name}', _step(step.out.dtype)
+    place, h = _place(cls), _step(step.out.dtype)
+    named = f'from {place[0]} import {place[1]}' if place else ''
     values, out = [_detached(t) for t in args.values()], _called('layer', args, name)
     run = f'out = {out(name)}; u = torch.randn_like(out); out.g = u; layer.backward()'
     g, change, does = f'{name}.g', '', _moved(out, name)
@@ -157,11 +160,15 @@ def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
         at = f'layer.{name}'
         run, g, does = f'{run}; {name}, g = {at}, {at}.g', 'g', 'up - down'
         change = f'{at} = {name} + h; up = {out(name)}; {at} = {name} - h; down = {out(name)}; {at} = {name}'
-    def candidates():
-        for drawn,at in _ways(values, off):
-            yield [f'import torch{_said}', named, 'torch.manual_seed(0)'*drawn, _given(args, values, drawn), run,
+    def candidates(made):
+        for drawn,at in _ways([*values, *module.params()] if made else values, off):
+            new, seed = _made(module, drawn) if made else None, 'torch.manual_seed(0)'*drawn
+            if made and not new: return
+            yield [f'import torch{_said}', named if made else f'layer = ... # {step.name}',
+                   '; '.join(filter(None, [seed, made and f'layer = {new}'])), _given(args, values, drawn), run,
                    f'h = torch.zeros_like({name}); h[{at}] = {h:g}', change,
                    _printed(f'{g}[{at}].item()', f'(({does})*u).sum().item()', h)]
-    return _best(candidates(), lambda: {'layer': copied(module, ())[0]})
+    return (_best(candidates(True), lambda: {cls.__name__: cls})
+            or _best(candidates(False), lambda: {'layer': copied(module, ())[0]}))
 
 def _detached(t): return t.detach() if isinstance(t, Tensor) else t
