@@ -359,16 +359,16 @@ def other_upstreams(step:Step, case:Case,
                     base:dict, # what is written for the upstream gradient as it is
                    ): # yields what is wrong for an upstream gradient in other memory, or of another size
     def written(us): return case.written(us[0], kept=True)
-    us, wrong = [case.upstream], []
+    def raised(e): return f': bwd raised {type(e).__name__}: {(str(e).splitlines() or [""])[0]}'
+    us, wrong, why = [case.upstream], [], ''
     for words,laid,plain in laid_out(us):
+        wanted = base if torch.equal(plain[0], us[0]) else written(plain)
         try:
-            found = written(laid)
-            wanted = base if torch.equal(plain[0], us[0]) else written(plain)
-            if others(case, found, wanted): wrong.append(words)
-        except Exception: continue # what raises is left alone, since it is seen
+            if others(case, written(laid), wanted): wrong.append(words)
+        except Exception as e: wrong, why = [*wrong, words], raised(e)
     if wrong:
-        words = f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)})'
+        words = f'wrong where the upstream gradient is not contiguous ({"; ".join(wrong)}){why}'
         yield Diagnosis('layout', f'{step.name}: {words}')
-    if out_of_proportion(case, written, us, base):
-        words = 'wrong for another size of the upstream gradient: what it writes does not grow with it'
-        yield Diagnosis('upstream', f'{step.name}: {words}')
+    try: grows, why = not out_of_proportion(case, written, us, base), ': what it writes does not grow with it'
+    except Exception as e: grows, why = False, raised(e)
+    if not grows: yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient{why}')
