@@ -13,6 +13,8 @@ from .forward import lin, mse, relu
 from .tape import Module, instead
 
 # %% ../nbs/03_refactor.ipynb #698b9b1f
+_above = torch.ops.aten.threshold_backward.default
+
 def add_product(t, a, b):
     "Add `(a @ b).t()`, a product of matrices, to `t.g`: in memory that the pass has for it, or laid out as `t` is"
     room = _pass.room.get(id(t))
@@ -41,12 +43,10 @@ class Lin(Module):
         add_grad(self.b, g.sum(0))
 
 # %% ../nbs/03_refactor.ipynb #c3d52883
-_above = torch.ops.aten.threshold_backward.default # g * (x > t), in one go
-
 class Relu(Module):
     "Rectified linear unit, `max(x, 0)`: x and out of one shape; errors as in `relu`"
     def forward(self, x): return relu(x)
-    def bwd(self, out, x): add_grad(x, _above(out.g, x, 0))
+    def bwd(self, out, x): add_grad(x, _above(out.g, x, 0)) # out.g * (x > 0), in one go
 
 # %% ../nbs/03_refactor.ipynb #b169d480
 class Mse(Module):
