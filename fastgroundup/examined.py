@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/05l_examined.ipynb #60d59c65
+# %% ../nbs/05l_examined.ipynb #95e77fc9
 import copy, itertools, math, random
 from contextlib import nullcontext
 from typing import NamedTuple
