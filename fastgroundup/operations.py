@@ -284,6 +284,8 @@ def where_(m, x, y):
     if x.form is not None and x._e is None: raise Unknown('a choice of places or labels')
     hidden = [m.e*h for h in [x.hidden] if h] + [(1 - m.e)*h for h in [y.hidden] if h]
     return Value(axes, sizes, m.e*x.e + (1 - m.e)*y.e, None, total(hidden) if hidden and total(hidden).terms else None)
+@op('nan_to_num') # in exact arithmetic there is nothing else than numbers
+def nan_to_num_(x, nan=None, posinf=None, neginf=None): return x.like()
 @op('masked_fill')
 def masked_fill_(x, m, v): return where_(m, v, x)
 @op('addcmul')
