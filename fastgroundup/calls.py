@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error
 from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, sums_up, at_ties
-from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike
+from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike, refuse_layout
 from .names import name
 from .report import Row, progress
-from .slopes import Slopes, roughness
+from .slopes import Slopes, along_directions, roughness
 from .steps import clone, upstream
 
 # %% ../nbs/04i_calls.ipynb #8b47dec6
@@ -25,10 +25,6 @@ def _real(t): return torch.view_as_real(t.resolve_conj()) if t.is_complex() else
 def _together(outs): return outs[0] if len(outs) == 1 else torch.cat([o.flatten() for o in outs])
 def _shorter(text): return textwrap.shorten(text, 200, placeholder=' …')
 def _said(e): return f'{type(e).__name__}: {_shorter(next(iter(str(e).splitlines()), ""))}'
-
-def refuse_layout(name:str, t:Tensor, error=Problem): # `error` where `t` is sparse, or in blocks
-    if t.layout is torch.strided: return
-    raise error(f'{name} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
 
 def _own(a):
     "A copy of a container, or of numpy's array, which a function may write to"
@@ -81,7 +77,9 @@ class FunctionCase(Case):
         for o in outs: refuse_layout('an output', o)
         if not any(is_float(o) for o in outs): raise Problem('no output is floating point')
         if self.kept is None: self.kept = [is_float(o) and o.requires_grad for o in outs]
-        if not any(self.kept): raise Problem('no output depends on an input in a way that autograd can follow')
+        if not any(self.kept): raise Problem(
+            'no output depends on an input in a way that autograd can follow, as after detach, no_grad or numpy; '
+            'wanted torch operations, an autograd.Function, or check_pair')
         self.pairs = [o.is_complex() for o,keep in zip(outs, self.kept) if keep]
         return [_real(o) for o,keep in zip(outs, self.kept) if keep]
 
@@ -135,7 +133,9 @@ class FunctionCase(Case):
 # %% ../nbs/04i_calls.ipynb #559cfb51
 def _number(a): return isinstance(a, (Tensor, float)) or type(a).__module__ == 'numpy'
 def _array(a, as_numpy): return a.numpy() if as_numpy and isinstance(a, Tensor) else a
-def _tensor(a): return a.detach() if isinstance(a, Tensor) else torch.as_tensor(a)
+def as_tensor(a): # numpy's arrays too, and those that run backwards, which torch does not take
+    if isinstance(a, Tensor): return a.detach()
+    return torch.as_tensor(a.copy() if min(getattr(a, 'strides', ()), default=0) < 0 else a)
 
 class PairCase(FunctionCase):
     "A forward and a backward that are two functions, of tensors or of numpy's arrays"
@@ -154,7 +154,7 @@ class PairCase(FunctionCase):
         out, self.cache = found if self.pair else (found, None)
         if not self.pair and not _number(found):
             raise Problem(f'forward returned {kind}; wanted an output, or (output, cache)')
-        out = _tensor(out)
+        out = as_tensor(out)
         if not out.is_floating_point(): raise Problem(f'forward returned {str(out.dtype)[6:]}; wanted floating point')
         return [out]
 
@@ -171,7 +171,7 @@ class PairCase(FunctionCase):
         if len(found) != len(keys):
             many = f'{len(found)} gradients for {len(keys)} floating-point inputs'
             raise Problem(f'{many}; wanted one for each, in their order')
-        return {k: None if g is None else _tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
+        return {k: None if g is None else as_tensor(g) for k,g in zip(keys, found) if leaves is None or k in leaves}
 
 # %% ../nbs/04i_calls.ipynb #17978f0d
 class _LeafJudge:
@@ -192,8 +192,7 @@ class _LeafJudge:
         slopes = Slopes(case, k, self.eps, self.most) if infinite else None
         self.endless = [i for i in infinite if slopes.endless(i, g.flatten()[i].item())]
         if len(self.endless) < len(infinite): return self.row('WRONG', explain(g, torch.zeros_like(g), 0))
-        if not self.compared():
-            return self.coarse(f'it computes with a rounding step of about {self.eps:.0e}, too coarse for differences')
+        if not self.compared(): return self.by_directions()
         slopes, far = self.slopes, self.far
         if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *self.leaf.shape)
         if slopes.fine: case.blurs = case.blurs | {k: slopes.blur.nan_to_num(0, 0, 0).view(self.leaf.shape).to(g)}
@@ -202,6 +201,7 @@ class _LeafJudge:
         error = self.error()
         small = 1e-2*finite(g).abs().max().item()
         telling = [i for i in slopes.entries if abs(self.values[i]) > small + slopes.least(i)]
+        if not far and self.eps > 1e-4: return self.by_directions()
         if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
             return self.coarse('differences have too few digits here', error)
         if not far and (slopes.whole or error is None or error <= max(1e-5, 3*self.eps**0.5)): return self.cast(error)
@@ -210,6 +210,16 @@ class _LeafJudge:
             words = 'the input is too large to name the mistake; try a smaller one'
             return self.row('WRONG', Diagnosis('unknown', words), error)
         return self.far_off(error)
+
+    def by_directions(self):
+        "The row where the digits are too few to ask each entry"
+        eps = self.case.rough if self.case.rough > 1e-4 else self.eps # what is cast, or what the outputs show
+        apart, chance, times = along_directions(self.case, self.k, self.g, eps)
+        if chance > 0.2:
+            return self.coarse(f'it computes with a rounding step of about {eps:.0e}, too coarse for differences')
+        if apart <= 2*chance + eps: return self.row('right', error=apart)
+        words = f'about {times:.2g} times what the outputs say, as far as their few digits tell'
+        return self.row('WRONG', Diagnosis('coarse', words), apart)
 
     def coarse(self, words, error=None):
         return self.row('not judged', Diagnosis('coarse', f'{words}; wanted reference='), error)
@@ -305,7 +315,8 @@ class _Habits:
     def found(self):
         def sound(k, g): return g is not None and g.shape == self.case.leaves[k].shape and g.isfinite().all()
         if not all(sound(k, g) for k,g in self.base.items()): return # the rows say so
-        yield from self.in_place()
+        yield from (changed := [*self.in_place()])
+        if changed: return # what else is wrong follows from it
         yield from self.again()
         yield from self.laid_out()
         if wrong := out_of_proportion(self.case, self.case.backward, self.us, self.base, self.most):

@@ -159,7 +159,9 @@ def _by_value(a, e, same):
         eps = torch.finfo(dtype).eps
         if eps <= 8*torch.finfo(e.dtype).eps: continue
         near, least = ((a - e).abs() <= 2*eps*e.abs()).all(), (0.02 if eps < 1e-6 else 0.08)*eps
-        if near and least < rel_error(a, e) < 2*eps: # as if drawn from within half a step
+        if not near or not least < rel_error(a, e) < 2*eps: continue # as if drawn from within half a step
+        share = ((a - e)/e)[e != 0]
+        if share.mean().abs() < 0.9*share.square().mean().sqrt(): # some up and some down
             return Diagnosis('cast', f'has the digits of {str(dtype)[6:]} only: is something cast to it?')
 
 def _in_part(a, e, rtol):

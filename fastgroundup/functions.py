@@ -10,11 +10,13 @@ import itertools, math, time
 
 import torch
 from torch import Tensor
-from .calls import FunctionCase, PairCase, habits, is_float, judge_leaf, n_rows, refuse_layout
+from torch.utils._pytree import tree_leaves
+from .calls import FunctionCase, PairCase, as_tensor, habits, is_float, judge_leaf, n_rows
 from .compare import Diagnosis, rel_error, rtols
 from .gradcheck import refuse_nonfinite
 from .judge import at_a_kink, excuse
-from .measure import Luck, Problem, dice_kept, off, rounding_losses, sentence, where_luck_is
+from .measure import (
+    Luck, Problem, dice_kept, off, refuse_inference, refuse_layout, rounding_losses, sentence, where_luck_is)
 from .names import name
 from .paste import of_function, of_pair
 from .report import Report, Row
@@ -39,7 +41,11 @@ def check_function(fn, # a callable of tensors that returns tensors: a function,
     if isinstance(fn, type) and issubclass(fn, torch.autograd.Function): fn = fn.apply
     report = Report(_title(fn))
     with dice_kept(), torch.enable_grad():
-        try: _check_function(report, fn, inputs, reference, dtype, rtol)
+        try:
+            _check_function(report, fn, inputs, reference, dtype, rtol)
+            inside = [i for i,a in enumerate(inputs) if not isinstance(a, Tensor) and any(map(is_float, tree_leaves(a)))]
+            for i in inside: report.remarks.append(f'tensors inside of input {i} are not checked; '
+                                                   'wanted each as an argument of its own')
         except Exception as e: report.notes.append(sentence(e))
     return report
 
@@ -57,6 +63,7 @@ def _floats(fn, inputs): # inputs in floating point, and a module's parameters
     return [t for t in (*inputs, *(fn.parameters() if isinstance(fn, torch.nn.Module) else ())) if is_float(t)]
 
 def _refuse_arguments(inputs, fn=None):
+    refuse_inference()
     tensors = {f'input {i}': t for i,t in enumerate(inputs) if isinstance(t, Tensor)}
     device = next((t.device for t in tensors.values()), None)
     for k,t in tensors.items():
@@ -124,6 +131,8 @@ def _check_function(report, fn, inputs, reference, dtype, rtol, kind=FunctionCas
     noise, most = _noise(case), _entries(case)
     report.remarks += _allowed(noise)
     report.rows += [judge_leaf(case, k, most, rtol) for k in case.leaves]
+    for k,leaf in case.leaves.items():
+        if leaf.numel() > most: report.remarks.append(f'{k}: {most:,} of {leaf.numel():,} entries moved one by one')
     for r in report.wrong:
         off = r.diagnosis.off
         if report.case or r.name not in case.place or off is None: continue
@@ -192,7 +201,7 @@ def check_pair(forward, # forward(*inputs) -> out, or (out, cache); with no back
               ) -> Report:
     "Compare the gradients of a hand-written backward with how what `forward` gives changes; leave nothing changed"
     as_numpy = any(type(a).__module__ == 'numpy' for a in inputs)
-    inputs = [torch.as_tensor(a) if _floating(a) else a for a in inputs]
+    inputs = [as_tensor(a) if _floating(a) else a for a in inputs]
     _refuse_arguments(inputs)
     inputs = [t.detach() if isinstance(t, Tensor) else t for t in inputs]
     report = Report(_title(forward))
@@ -351,6 +360,8 @@ def sweep(fn, # a callable of tensors, as check_function takes it
           reference=None, # a function of the same inputs in plain torch operations
          ) -> Sweep: # its pattern says what the failures have in common
     "Check `fn` over sizes, dtypes and layouts of its inputs, and say what the failures have in common"
+    if isinstance(dtypes, torch.dtype): dtypes = [dtypes]
+    if isinstance(sizes, int): sizes = [sizes]
     rows, todo = [], [(size if isinstance(size, tuple) else (size,), d) for size in sizes for d in dtypes]
     if not todo: raise ValueError('no sizes, or no dtypes; wanted one of each at least')
     for size,dtype in progress(todo):

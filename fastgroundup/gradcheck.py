@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from .compare import Diagnosis, explain, rel_error, rtols, unexplained
 from .judge import Verdict, at_a_kink
-from .measure import all_finite, dice_kept, finite_alike, sentence, where_luck_is
+from .measure import all_finite, dice_kept, finite_alike, refuse_inference, sentence, where_luck_is
 from .paste import of_layer
 from .report import Report, Row, progress
 from .steps import Random, by_autograd, by_hand, judged, other_upstreams
@@ -34,6 +34,7 @@ def check_grads(layer:Module, # a layer, a composite or a Model
 
     `ValueError` for what cannot be checked: another object, other arguments than it takes, numbers not finite."""
     refuse_inputs(layer, inputs)
+    refuse_inference()
     for k,t in (*named_args(layer, inputs), *layer.named_params().items()):
         if isinstance(t, Tensor): refuse_nonfinite(k, t)
     report = Report(type(layer).__name__)
@@ -41,6 +42,9 @@ def check_grads(layer:Module, # a layer, a composite or a Model
         try: report.rows += _check(report, layer, inputs, rtol, numeric)
         except Exception as e: report.notes.append(sentence(e))
     report.remarks[:] = dict.fromkeys(report.remarks)
+    if not report.rows and not report.notes:
+        report.notes.append('nothing is to get a gradient; wanted a parameter, or a floating-point argument that is '
+                            f'not among the constants {layer.constants}')
     return report
 
 # %% ../nbs/04_gradcheck.ipynb #3935ab17

@@ -45,7 +45,8 @@ def excuse(case:Case, k,
     rtol, h = max(rtol, bent/10), h*typical(leaf)
     places = (off | ((g - other).abs() > 1e-6*wide)).flatten().nonzero().flatten().tolist()
     if len(places) > 20_000 or not g[off].isfinite().all(): return Excuse(None)
-    steps = (1e-3*finite(leaf).abs().flatten()).clamp(min=1e-5*h).tolist() # what is tiny is moved by less than itself
+    share = min(0.5, max(1e-3, 10*eps**0.5)) # what is tiny is moved by less than itself, and by more than a digit
+    steps = (share*finite(leaf).abs().flatten()).clamp(min=1e-5*h).tolist()
     def sides(entries):
         "The least and the most that the loss changes, where each entry that comes out takes either side, and which do"
         v = torch.zeros(leaf.shape, dtype=leaf.dtype, device=leaf.device)
@@ -160,7 +161,7 @@ def out_of_proportion(case:Case,
         found = {k: g if g is None else g/times for k,g in written([times*u for u in us]).items()}
         infinite = [k for k,g in found.items() if g is not None and not all_finite(g)]
         if case.eps > 1e-12 and any(all_finite(base[k]) for k in infinite): continue # overflow
-        if wrong := others(case, found, base, most): return wrong
+        if wrong := others(case, found, base, max(most, 1e-4)): return wrong # rounding is no size
     return []
 
 # %% ../nbs/04c_judge.ipynb #7c1839ed
@@ -205,10 +206,11 @@ class Bounds:
     def beyond(self, k, a, e, room=0.) -> Tensor:
         "Where `a` is no right gradient, to the rounding step that forward shows"
         if torch.equal(a, e): return _nowhere(a)
-        if self.case.eps > 1e-5: # few digits: beside those that its own dtype takes, all together
+        step = self.case.eps if self.case.eps > 1e-5 else 2*self.case.rough # twice: what is cast inside is not measured
+        if step > 1e-5: # few digits: beside those that its own dtype takes, all together
             size = torch.maximum(self.losses.get(k, e.abs())/3, finite(e).abs()) # of three terms
             apart, whole = (torch.linalg.vector_norm(t) for t in (finite(a - e), size))
-            if not apart <= 6*self.eps*whole + self.case.tiny: return off(a, e, 4*self.eps*size + room)
+            if not apart <= 6*step*whole + self.case.tiny: return off(a, e, 4*step*size + room)
         top = finite(e).abs().max()*(self.eps < 1e-12) # beside it rounding is nothing, for entries not far smaller
         def near(a, e):
             size = e.abs()
@@ -216,7 +218,8 @@ class Bounds:
         if not isinstance(room, Tensor) and everywhere(near, a, e): return _nowhere(a)
         far = off(a, e, 32*self.eps*e.abs() + room)
         if far.any(): far = off(a, e, 16*self.eps*(self.case.terms.get(k, 0) + e.abs()) + room)
-        if far.any(): far = off(a, e, self(k, e, max(self.eps, self.case.rough)) + room)
+        usual = 4*self.case.rough*typical(e)*(step > 1e-5) # of terms that are cast inside
+        if far.any(): far = off(a, e, self(k, e, max(self.eps, self.case.rough)) + usual + room)
         return far
 
 def judge(case:Case, k, written:dict, right:dict, bounds:Bounds,

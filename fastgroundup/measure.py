@@ -20,6 +20,14 @@ from .compare import rtols
 class Problem(Exception):
     "A check that cannot go on, and why, in a sentence"
 
+def refuse_layout(name:str, t:Tensor, error=Problem): # `error` where `t` is sparse, or in blocks
+    if t.layout is torch.strided: return
+    raise error(f'{name} is {str(t.layout)[6:]}; wanted torch.strided, such as .to_dense() gives')
+
+def refuse_inference(): # `ValueError` where nothing can go back
+    if torch.is_inference_mode_enabled():
+        raise ValueError('a check in inference_mode, where autograd follows nothing; wanted no mode around it')
+
 def sentence(e:Exception) -> str: # a sentence for a report
     if isinstance(e, Problem): return str(e)
     first = next(iter(str(e).splitlines()), '')
@@ -220,6 +228,7 @@ def rounding_losses(case:Case,
     base = {way: getattr(case, way)() for way in ways}
     first = {k: g for k,g in base[ways[0]].items() if g is not None}
     worst = {k: torch.maximum(finite(case.terms.get(k, g)), finite(g)).abs() for k,g in first.items()}
+    if case.rough > 1e-5 > case.eps: return worst # what is cast inside jumps, and noise would be blown up
     def off_by(way, again):
         found, of = getattr(again, way)(case.upstream), base[way]
         return {k: (g - of[k]).abs().to(worst[k]) for k,g in found.items()

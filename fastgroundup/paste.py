@@ -26,7 +26,7 @@ def _run(lines, given):
         with dice_kept(), torch.enable_grad():
             exec('\n'.join([lines[0], *lines[2:]]), given | {'print': lambda *a: said.extend(a)})
     except Exception: return None
-    return said if len(said) == 2 and all(math.isfinite(s) for s in said) else None
+    return said if len(said) == 2 and all(isinstance(s, float) and math.isfinite(s) for s in said) else None
 
 def _best(candidates, given, enough=0.05, clear=0.3):
     "Of several lists of lines one whose two numbers are `clear`ly apart, or the farthest; None where none is `enough`"

@@ -107,6 +107,25 @@ class Slopes:
         grows = abs(nearest) > 5*abs(near) > 25*abs(far)
         return grows and (math.isfinite(value) or not math.isnan(value) and (nearest > 0) == (value > 0))
 
+def along_directions(case:Case, k,
+                     g:torch.Tensor, # a gradient of the leaf `k`
+                     eps:float, # the rounding step that `forward` has: 1e-4 or more
+                    ) -> tuple: # relative error, how much of it may be chance, and how many times too large `g` is
+    "Judge `g` where digits are few by long steps along random directions, on which what rounding does evens out"
+    leaf, u, many = case.leaves[k].detach(), case.upstream.double(), 16
+    gen, h = torch.Generator(leaf.device).manual_seed(9), eps**(1/3)
+    scale, rows = leaf.abs().clamp(min=0.1*typical(leaf)), []
+    for _ in range(many):
+        v = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -scale, scale)
+        def slope(h): return (u*(case.moved(k, h*v).double() - case.moved(k, -h*v).double())).sum().item()/(2*h)
+        rows.append((slope(h), slope(h/2), (g.double()*v.double()).sum().item()))
+    wide, near, told = torch.tensor(rows, dtype=torch.float64).T
+    seen, norm = (4*near - wide)/3, torch.linalg.vector_norm
+    size = max(norm(seen).item(), norm(told).item(), 1e-300)
+    digits = norm(u*case.out.double()).item() + norm(g.double()*leaf.double()).item() # of what comes out, and goes in
+    blur = 0.4*eps*many**0.5*digits/h + norm(near - wide).item()/3
+    return norm(seen - told).item()/size, blur/size, (told @ seen/(seen @ seen).clamp(min=1e-300)).item()
+
 def roughness(case:Case, k) -> float: # a rounding step
     "The one that the function's own outputs show, where they do not follow a small step of the leaf `k`"
     leaf = case.leaves[k].detach()

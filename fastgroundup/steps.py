@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error, rtols, unexplained, worst
 from .judge import Bounds, Verdict, at_a_kink, everywhere, excuse, judge, laid_out, others, out_of_proportion
-from .measure import Case, Luck, Numbers, Problem, all_finite, off
+from .measure import Case, Luck, Numbers, Problem, all_finite, off, refuse_layout
 from .tape import _held, asked_args, named_args, named_tensors, watching
 
 # %% ../nbs/04h_steps.ipynb #e1583305
@@ -115,6 +115,7 @@ def by_hand(module, inputs, record=False) -> tuple: # {name: tensor}, {name: .g}
         try: out = module(*inputs)
         except (TypeError, RuntimeError, ValueError) as e: raise Problem(str(e)) from e
         if not out.is_floating_point(): raise Problem(f'the output is {out.dtype}; wanted floating point')
+        for c in module.tape: refuse_layout(f'the output of {type(c.layer).__name__}', c.out)
         out.g = upstream(out)
         named = _asked(module)
         for s,c in zip(watch.steps, module.tape): s.out, watch.at[id(c.out)] = c.out, s
