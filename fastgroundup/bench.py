@@ -632,8 +632,8 @@ def fastgroundup_bench(rounds:int=15, # turns of each peer
                        peers:str=None, # names separated by commas, such as "by hand,JAX"; all of them if not given
                        works:str=None, # names separated by semicolons, such as "GPT step;CNN step"; else the lesson's
                        device:str='cpu', # cpu or cuda
-                       memory:bool=True, # whether to measure the peak memory of the first work too
-                       grow:bool=True, # whether to measure how the ratio changes with rows and hidden units too
+                       memory:bool=True, # leave out the peak memory of the first work
+                       grow:bool=True, # leave out how the ratio changes with rows and hidden units
                        json:str=None, # file to write the figures to
                       ) -> int: # exit status: 0 all right, 1 a peer does other work, 2 bad arguments
     "Time the hand-written pass beside autograd, nn.Module, torch.compile and JAX, in turn, and print the ratios"

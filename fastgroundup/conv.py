@@ -21,16 +21,20 @@ class Conv2d(Module):
     def __init__(self, w, b=None,
                  stride:int=1, # places that the kernel moves at a time
                  padding:int=0, # zeros on each side of the picture
-                ): self.w, self.b, self.stride, self.padding = w, b, stride, padding
+                ):
+        if stride < 1 or padding < 0: raise ValueError(
+            f'stride {stride}, padding {padding}; wanted 1 and 0 at least')
+        self.w, self.b, self.stride, self.padding = w, b, stride, padding
 
     def forward(self, x):
-        try: return F.conv2d(x, self.w, self.b, self.stride, self.padding)
-        except RuntimeError:
-            c, kh, kw = self.w.shape[1:]
-            raise ValueError(
-                f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, '
-                f'padding {self.padding}; wanted (n, {c}, h, w), {self.w.dtype}, '
-                f'of {kh} by {kw} pixels at least with the padding') from None
+        try:
+            if x.ndim == 4: return F.conv2d(x, self.w, self.b, self.stride, self.padding)
+        except RuntimeError: pass
+        c, kh, kw = self.w.shape[1:]
+        raise ValueError(
+            f'Conv2d: x of shape {tuple(x.shape)}, {x.dtype}, '
+            f'padding {self.padding}; wanted (n, {c}, h, w), {self.w.dtype}, '
+            f'of {kh} by {kw} pixels at least with the padding')
 
     def bwd(self, out, x):
         g, w, s, p = out.g, self.w, self.stride, self.padding
@@ -44,6 +48,10 @@ class Conv2d(Module):
             add_grad(x, back)
 
 # %% ../nbs/09_conv.ipynb #b2f5c37d
+def _refuse_window(k, stride):
+    if k < 1 or stride < 1: raise ValueError(
+        f'windows of {k} by {k} pixels, stride {stride}; wanted 1 at least of each')
+
 def _refuse_small(x, k):
     if x.ndim != 4 or min(x.shape[2:]) < k:
         raise ValueError(f'x of shape {tuple(x.shape)}; wanted (n, c, h, w), '
@@ -70,7 +78,9 @@ class MaxPool2d(Module):
     smaller than a window."""
     def __init__(self, k:int, # height and width of a window
                  stride:int=None, # pixels from one window to the next; None: k
-                ): self.k, self.stride = k, stride or k
+                ):
+        self.k, self.stride = k, k if stride is None else stride
+        _refuse_window(self.k, self.stride)
     def windows(self, x):
         return x.unfold(2, self.k, self.stride).unfold(3, self.k, self.stride)
 
@@ -85,8 +95,12 @@ class MaxPool2d(Module):
 
 class AvgPool2d(Module):
     "The mean of each window of `k` by `k` pixels; shapes and errors as in `MaxPool2d`"
-    def __init__(self, k:int, stride:int=None): self.k, self.stride = k, stride or k
+    def __init__(self, k:int, stride:int=None):
+        self.k, self.stride = k, k if stride is None else stride
+        _refuse_window(self.k, self.stride)
+
     def forward(self, x):
+        if x.ndim != 4: _refuse_small(x, self.k)
         try: return F.avg_pool2d(x, self.k, self.stride)
         except RuntimeError: _refuse_small(x, self.k); raise
 

@@ -12,6 +12,10 @@ from .ranks import over_ranks, rand_rows
 from .tape import Module
 
 # %% ../nbs/10_norm.ipynb #cdb09a84
+def _refuse_features(x, w):
+    if x.shape[-1:] != w.shape: raise ValueError(
+        f'x of shape {tuple(x.shape)}; wanted (..., {w.numel()})')
+
 class LayerNorm(Module):
     """Each row less its mean, over the root of its variance, scaled, as `nn.LayerNorm`
 
@@ -19,6 +23,7 @@ class LayerNorm(Module):
     def __init__(self, w, b, eps=1e-5): self.w, self.b, self.eps = w, b, eps
 
     def forward(self, x):
+        _refuse_features(x, self.w)
         c = x - x.mean(-1, keepdim=True)
         r = (c.square().mean(-1, keepdim=True) + self.eps).rsqrt()
         h = c*r
@@ -41,6 +46,7 @@ class RMSNorm(Module):
     def __init__(self, w, eps=1e-5): self.w, self.eps = w, eps
 
     def forward(self, x):
+        _refuse_features(x, self.w)
         r = (x.square().mean(-1, keepdim=True) + self.eps).rsqrt()
         h = x*r
         out = h*self.w
@@ -67,6 +73,8 @@ class BatchNorm(Module):
         self.running_mean, self.running_var = torch.zeros_like(b), torch.ones_like(b)
 
     def forward(self, x):
+        if x.ndim < 2 or x.shape[1] != self.b.numel(): raise ValueError(
+            f'BatchNorm: x of shape {tuple(x.shape)}; wanted (n, {self.b.numel()}, ...)')
         mean, var = _channels(self.running_mean, x), _channels(self.running_var, x)
         if self.training:
             each = 0, *range(2, x.ndim)

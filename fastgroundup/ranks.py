@@ -139,6 +139,20 @@ def digest(t:Tensor) -> str: # 16 hexadecimal digits
     found.update(t.detach().cpu().reshape(-1).view(torch.uint8).numpy() if t.numel() else b'')
     return found.hexdigest()[:16]
 
+def _asked():
+    "The address, rank, size and port that the environment has, None where it asks for no others; `ValueError` for half of it"
+    names = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+    given = {k: os.environ[k] for k in names if os.environ.get(k)}
+    if not given.keys() & {'RANK', 'WORLD_SIZE'}: return None
+    if len(given) < 4:
+        missing = ', '.join(k for k in names if k not in given)
+        raise ValueError(f'{", ".join(given)} set in the environment, {missing} not; '
+                         'wanted all of them, as torchrun sets them, or none')
+    rank, size, port = (int(given[k]) if given[k].isdecimal() else -1 for k in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'))
+    if 0 <= rank < size and 0 < port < 65536: return given['MASTER_ADDR'], rank, size, port
+    said = ', '.join(f'{k}={v}' for k,v in given.items())
+    raise ValueError(f'{said} in the environment; wanted a rank from 0 to WORLD_SIZE - 1, and a port')
+
 @contextmanager
 def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of its number on its machine
            timeout:float=60., # seconds to wait for another rank before it is taken for gone
@@ -146,19 +160,10 @@ def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of
     """Join the processes that `torchrun` started, where the environment says that it did
 
     `ValueError` where the environment says half of it, `ConnectionError` where the others do not come."""
-    names = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
-    given = {k: os.environ[k] for k in names if os.environ.get(k)}
-    if not given.keys() & {'RANK', 'WORLD_SIZE'} or distributed.is_initialized():
+    if distributed.is_initialized() or not (asked := _asked()):
         yield device
         return
-    if len(given) < 4:
-        missing = ', '.join(k for k in names if k not in given)
-        raise ValueError(f'{", ".join(given)} set in the environment, {missing} not; '
-                         'wanted all of them, as torchrun sets them, or none')
-    rank, size, port = (int(given[k]) if given[k].isdecimal() else -1 for k in ('RANK', 'WORLD_SIZE', 'MASTER_PORT'))
-    if not (0 <= rank < size and 0 < port < 65536):
-        said = ', '.join(f'{k}={v}' for k,v in given.items())
-        raise ValueError(f'{said} in the environment; wanted a rank from 0 to WORLD_SIZE - 1, and a port')
+    address, rank, size, port = asked
     if device == 'cuda':
         here, gpus = int(os.environ.get('LOCAL_WORLD_SIZE', size)), torch.cuda.device_count()
         if here > gpus:
@@ -168,14 +173,16 @@ def joined(device:str='cpu', # cpu or cuda; with cuda each rank takes the GPU of
     backend = 'gloo' if device == 'cpu' else 'nccl'
     try: distributed.init_process_group(backend, timeout=timedelta(seconds=timeout))
     except (RuntimeError, ValueError) as e:
-        raise ConnectionError(f'{size} ranks did not meet at {given["MASTER_ADDR"]}:{port} within {timeout:g} s: '
+        raise ConnectionError(f'{size} ranks did not meet at {address}:{port} within {timeout:g} s: '
                               f'{str(e).splitlines()[0]}') from None
     yield device
     distributed.destroy_process_group() # not after an error: the others may be gone
 
 def speaks() -> bool:
     "Whether this process prints and saves: rank 0 does, and one that is alone"
-    return (distributed.get_rank() if distributed.is_initialized() else os.environ.get('RANK', '0')) in (0, '0', '')
+    if distributed.is_initialized(): return distributed.get_rank() == 0
+    try: return not (asked := _asked()) or asked[1] == 0
+    except ValueError: return True # nobody is there to say it instead
 
 # %% ../nbs/14e_processes.ipynb #237a6c29
 import threading, time

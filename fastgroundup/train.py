@@ -222,7 +222,7 @@ def _begin(run, keep, resume, ranks):
     if resume: run.load(found)
 
 # %% ../nbs/07c_command.ipynb #1ec15f83
-import io
+import io, os
 from functools import wraps
 from pathlib import Path
 from fastcore.script import call_parse
@@ -271,6 +271,9 @@ def _command(f):
         except (OSError, ValueError, ImportError) as e: problem, status = e, 2
         except RuntimeError as e: problem, status, says = e, 1, True
         if says: print(f'{f.__name__}: {problem}', file=sys.stderr, flush=True)
+        if distributed.is_initialized(): # threads of torch's wait for the others, and taking them down aborts
+            sys.stdout.flush()
+            os._exit(status)
         return status
     return command
 
@@ -533,15 +536,16 @@ def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoi
         trial.backward(input_grad=False)
         trial.eval()
         for pair in ((x, y), valid)[:1 + bool(valid)]: _refuse_data(trial, *pair)
+    if valid and (found := _strange(*valid, torch.arange(len(valid[0]), device=x.device))):
+        raise ValueError(f'row {found[1]} of {found[0]}_valid is not finite; wanted finite numbers')
 
 def _strange(x, y, rows):
-    "In words, which of the `rows` of the data is the first that is not finite; '' where all are"
+    "Of the `rows` of the data the first that is not finite: (x or y, its row, that of the batch); None where all are"
     for name,t in (('x', x), ('y', y)):
         rows_of = t.index_select(0, rows).isfinite()
         found = rows_of.flatten(1) if t.ndim > 1 else rows_of[:, None]
         wrong = (~found.all(1)).nonzero().flatten()
-        if len(wrong): return f'row {rows[wrong[0]]} of {name} is not finite, row {wrong[0]} of the batch; '
-    return ''
+        if len(wrong): return name, rows[wrong[0]].item(), wrong[0].item()
 
 # %% ../nbs/07d_fit.ipynb #9c141f25
 def _evaluate(model, x, y, ranks):
@@ -593,7 +597,7 @@ def fit(model:Model,
     keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
     if keep: _begin(run, keep, resume, ranks)
     if ranks: _set_random(ranks.first(_get_random(generator, x.device)), generator, x.device) # one stream for all
-    history, verbose = run.history, verbose and first
+    history, verbose, buffers = run.history, verbose and first, [*model.named_buffers().values()]
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
     with _Stop() as stop:
@@ -606,12 +610,15 @@ def fit(model:Model,
                 xb = x.index_select(0, rows if augment else rows[mine])
                 if augment: xb = augment(xb)[mine]
                 yb = y.index_select(0, rows[mine])
+                kept = [b.clone() for b in buffers]
                 loss = ranks.gradients(xb, yb, len(rows), bool(stop.asked)) if ranks else step(xb, yb).item()
                 if not math.isfinite(loss):
+                    for b,before in zip(buffers, kept): b.copy_(before)
+                    name, row, place = _strange(x, y, rows) or ('', 0, 0)
+                    found = f'row {row} of {name} is not finite, row {place} of the batch; ' if name else ''
                     raise FloatingPointError(
                         f'the loss is {loss} at step {len(history.losses) + 1}, batch {run.taken + 1} of epoch '
-                        f'{run.epoch}, with lr={opt.lr:.3g}; {_strange(x, y, rows)}'
-                        'the parameters are as they were before this step')
+                        f'{run.epoch}, with lr={opt.lr:.3g}; {found}the parameters are as they were before this step')
                 if ranks: _move(opt, clip)
                 history.losses.append(loss)
                 run.taken += 1

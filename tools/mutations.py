@@ -99,6 +99,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if r.autograd <= _gross[dtype]: continue", "        continue"),
     ],
     '04c_judge': [
+        ("    share = min(0.5, max(1e-3, 10*eps**0.5))", "    share = 1e-3"),
         ("        slack = rtol*max(abs(low), abs(high)) + 1e-300", "        slack = 10*max(abs(low), abs(high)) + 1e-300"),
         ("        if apart or between(sum(values[i] for i in entries), *both)", "        if True"),
         ("            if choices is not None: e = torch.where(choices, a, e) # what", "            if False: e = torch.where(choices, a, e) # what"),
@@ -134,6 +135,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if not lost > max(_loses.get(dtype, 1), 8*theirs): return None", "        return None"),
     ],
     '04i_calls': [
+        ("        if apart <= 2*chance + eps: return", "        if apart <= 20*chance + eps: return"),
         ("t.grad_fn.name().startswith('CloneBackward')", "False"),
         ("        yield from self.tried('retained'", "        if False: yield from self.tried('retained'"),
         ("        if wrong: yield Diagnosis('layout'", "        if False: yield Diagnosis('layout'"),
@@ -259,7 +261,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("    share = (most/(norm + 1e-6)).clamp(max=1.)", "    share = most/(norm + 1e-6)"),
         ("    if math.isfinite(loss):\n        model.backward", "    if True:\n        model.backward"),
         ("            mean = sum(l*n for l,n in zip(history.losses[-run.taken:], counts))/sum(counts)", "            mean = sum(history.losses[-run.taken:])/run.taken"),
-        ("        if len(wrong): return f'row {rows[wrong[0]]} of", "        if len(wrong): return f'row {wrong[0]} of"),
+        ("        if len(wrong): return name, rows[wrong[0]].item(), wrong[0].item()", "        if len(wrong): return name, wrong[0].item(), rows[wrong[0]].item()"),
+        ("                    for b,before in zip(buffers, kept): b.copy_(before)\n", ""),
     ],
     '07b_checkpoint': [
         ("            os.replace(name, path)", "            Path(path).write_bytes(data)"),
