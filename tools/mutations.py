@@ -99,7 +99,6 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if r.autograd <= _gross[dtype]: continue", "        continue"),
     ],
     '04c_judge': [
-        ("    share = min(0.5, max(1e-3, 10*eps**0.5))", "    share = 1e-3"),
         ("        slack = rtol*max(abs(low), abs(high)) + 1e-300", "        slack = 10*max(abs(low), abs(high)) + 1e-300"),
         ("        if apart or between(sum(values[i] for i in entries), *both)", "        if True"),
         ("            if choices is not None: e = torch.where(choices, a, e) # what", "            if False: e = torch.where(choices, a, e) # what"),
@@ -126,6 +125,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("r.verdict in ('WRONG', 'DISPUTED')]", "r.verdict in ('WRONG',)]"),
     ],
     '04h_steps': [
+        ("    share = min(0.5, max(1e-3, 10*eps**0.5))", "    share = 1e-3"),
         ("        except Exception as e: wrong, why = [*wrong, words], raised(e)", "        except Exception: continue"),
         ("    except Exception as e: grows, why = False, raised(e)", "    except Exception: grows = True"),
         ("    if out.numel() == 1: return torch.full_like(out, _start)", "    if out.numel() == 1: return torch.ones_like(out)"),
