@@ -44,10 +44,10 @@ _nobody_else = _holders(_probe)
 def _memory(x):
     "Memory for the gradient of `x`: that of the last one, unless somebody else holds it"
     g = getattr(x, 'g', None)
-    if isinstance(g, Tensor) and (g.shape, g.dtype, g.device) == (x.shape, x.dtype, x.device):
+    if isinstance(g, Tensor) and (g.shape, g.dtype, g.device) == (x.shape, x.dtype, x.device) and g.is_contiguous():
         del g
         if _holders(x) == _nobody_else: return x.g
-    return torch.empty_like(x)
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 @torch.no_grad()
 def pieces(model:Module, # called as model(x, targ), its loss a mean or a sum over rows
