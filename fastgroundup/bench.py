@@ -50,7 +50,7 @@ class Result:
     "What `bench` measured: `machine`; `rows`, one for each peer of each work; `absent`, the peers that could not run"
     def __init__(self, machine):
         self.machine, self.rows, self.absent, self.memory, self.growth = machine, [], {}, {}, {}
-        self.busy, self.overhead = '', None
+        self.free, self.overhead = None, None
 
     def ratio(self, work:str, peer:str='by hand', of:str=None) -> float:
         "The median time of `peer` over that of the peer `of`, which is the one that the work is compared with"
@@ -60,12 +60,13 @@ class Result:
     def as_dict(self):
         "The figures as plain data, for JSON"
         return dict(machine=self.machine, rows=self.rows, absent=self.absent, memory=self.memory, growth=self.growth,
-                    busy=self.busy, overhead=self.overhead)
+                    free=self.free, overhead=self.overhead)
 
     def __str__(self):
         named = ('threads', 'torch', 'fastgroundup')
         lines = [', '.join(f'{k} {v}' if k in named else str(v) for k,v in self.machine.items())]
-        if self.busy: lines.append(self.busy)
+        if self.free is not None:
+            lines.append(f'a loop had a processor for {self.free:.0%} of the time (under 95%: a busy machine, figures that say little)')
         for work in dict.fromkeys(r['work'] for r in self.rows):
             rows = [r for r in self.rows if r['work'] == work]
             of = rows[0]['reference']
@@ -106,13 +107,11 @@ def _same_work(results, reference):
                 raise ValueError(f'{name} computes something else than {reference}: '
                                  f'result {i} differs by {rel_error(a, b):.1e}')
 
-def _busy(seconds=0.3):
-    "In words, whether something else takes the processor away from a loop; '' where nothing does"
+def _free(seconds=0.3):
+    "The share of `seconds` for which a loop has a processor: near 1 where nothing else takes it away"
     wall, own, n = time.perf_counter(), time.thread_time(), 0
     while time.perf_counter() - wall < seconds: n += 1
-    share = (time.thread_time() - own)/(time.perf_counter() - wall)
-    if share > 0.95: return ''
-    return f'THE MACHINE IS BUSY: a loop had a processor for {share:.0%} of the time; the figures are no figures'
+    return (time.thread_time() - own)/(time.perf_counter() - wall)
 
 # %% ../nbs/08_bench.ipynb #7f7f8753
 def bench(works=tuple(_works), # names of work, see below
@@ -131,7 +130,7 @@ def bench(works=tuple(_works), # names of work, see below
                          f'wanted works of {[*_works, *_networks]}, 1 round or more, 1 to 50000 rows')
     x_all, y_all, *_ = (t.to(device) for t in load_mnist())
     result, threads = Result(_machine(device)), torch.get_num_threads()
-    result.busy = _busy()
+    result.free = _free()
     wait = torch.cuda.synchronize if device != 'cpu' else lambda: None
     for work in works:
         if work in _networks:
