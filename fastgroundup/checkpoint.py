@@ -124,8 +124,10 @@ class Checkpoints:
     The folder appears with the first. `ImportError` where safetensors is not installed."""
     def __init__(self, folder, # of its own: nothing else may be in it
                  seconds:float=60., # between states within an epoch
+                 about:dict=None, # what else is to be as it was when a training goes on: {'seed': 42}
                 ):
-        self.folder, self.seconds, self.saved, self.problem = Path(folder), seconds, time.monotonic(), None
+        self.folder, self.seconds, self.about = Path(folder), seconds, about or {}
+        self.saved, self.problem = time.monotonic(), None
         _safetensors()
 
     def due(self) -> bool: return time.monotonic() - self.saved >= self.seconds

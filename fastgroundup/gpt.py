@@ -157,7 +157,8 @@ def fastgroundup_gpt(steps:int=900, # steps of training
     except OSError as e: raise ValueError(f'--text {text} cannot be read: {e.strerror or e}') from None
     except UnicodeDecodeError: raise ValueError(f'--text {text} cannot be read; wanted a text in UTF-8') from None
     if save: _refuse_unwritable(save)
-    keep, characters, status = Checkpoints(checkpoint) if checkpoint else None, Characters(read), 0
+    keep = Checkpoints(checkpoint, about={'seed': seed}) if checkpoint else None
+    characters, status = Characters(read), 0
     characters.encode(prompt)
     with joined(device, patience) as device:
         torch.manual_seed(seed)

@@ -346,7 +346,7 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
     if save: _safetensors()
     for path in (save, plot):
         if path: _refuse_unwritable(path)
-    keep = Checkpoints(checkpoint) if checkpoint else None
+    keep = Checkpoints(checkpoint, about=dict(seed=seed, shift=shift)) if checkpoint else None
     with joined(device, patience) as device:
         x, y, x_valid, y_valid, x_test, y_test = (t.to(device) for t in (*load_mnist(), *load_mnist_test()))
         torch.manual_seed(seed)
@@ -591,10 +591,11 @@ def fit(model:Model,
     facts = {}
     if ranks or checkpoint:
         facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given)
+    keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
+    if keep: facts = keep.about | facts
     run, first = _Run(model, opt, generator, facts), not ranks or ranks.rank == 0
     if ranks:
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
-    keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
     if keep: _begin(run, keep, resume, ranks)
     if ranks: _set_random(ranks.first(_get_random(generator, x.device)), generator, x.device) # one stream for all
     history, verbose, buffers = run.history, verbose and first, [*model.named_buffers().values()]
