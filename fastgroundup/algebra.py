@@ -196,7 +196,7 @@ def term(c, bound, factors) -> Expr:
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
     told = [(v, L) for a in kept if a[0] == 'zero' for v,L in _solved(a)]
     for a in [a for a in kept if a[0] == 'from0']: # [i >= 6] [i = j + 6] is [i = j + 6]
-        if any(v in free(a) and put_atom(a, {v: L}) == one for v,L in told): kept.pop(a)
+        if any(v in free(a) and put_atom(a, {v: L}) == one or follows(a[1], v, L) for v,L in told): kept.pop(a)
     for a,b in itertools.combinations([a for a in kept if a[0] == 'from0'], 2): # [3 <= i <= 5]: one of few, or none
         between = linear([*a[1], *b[1]])
         if (most := dict(between).get(1, 0)) > 3 or any(k != 1 for k,_ in between): continue
@@ -215,6 +215,10 @@ def term(c, bound, factors) -> Expr:
         return product([term(c, [b for b in bound if b in used], list(kept.items())), *(size(v[1]) for v in loose)])
     return Expr({named(bound, list(kept.items())): c})
 
+def follows(form, v, L):
+    "Whether form >= 0 follows from v = L, as v is a place: from 0 to one less than its size"
+    last = minus([*v[1], (1, -1)], L.items())
+    return any(at_least(bounds(minus(form, known))[0], 0) for known in (linear(L.items()), last))
 def is_few(i, most=4):
     "Whether an index goes through few places, a number of them: then sums over it are written out"
     return all(k == 1 for k,_ in i[1]) and sum(v for _,v in i[1]) <= most
@@ -627,7 +631,7 @@ def by_cases(a, p, most=2):
     except ZeroDivisionError: return atom(a, p)
 
 def spread(e, most=4):
-    "`e` with sums over a few places written out, and [i >= j] as [i > j] + [i = j]"
+    "`e` with sums over a few places, and what is told of one of them, written out, and [i >= j] as [i > j] + [i = j]"
     def each(a, p):
         if a[0] != 'from0': return atom(a, p)
         if a[1][0][1] < 0: return 1 - each(('from0', linear((*negative(a[1]), (1, -1)))), 1)
@@ -636,15 +640,17 @@ def spread(e, most=4):
         base = [(k, v) for k,v in a[1] if k != 1]
         def at(places): return total(zero(linear([*base, (1, t)])) for t in places)
         return atom(('from0', linear([*base, (1, -1)]))) + at(range(c + 1)) - at(range(c + 1, 0))
-    out = []
-    for m,c in e.map(by_cases).terms.items():
+    e, out = e.map(by_cases), []
+    told = {i for _,f in e.terms for a,_ in f if a[0] == 'zero' for i in free(a)}
+    own = [i for i in e.free if i in told and i[0] == 'index' and is_few(i, most)]
+    for m,c in e.terms.items():
         b, f = opened(m)
-        few = [i for i in b if is_few(i, most)]
+        few = [*(i for i in b if is_few(i, most)), *own]
         rest = product([number(c), *(each(a, p) for a,p in f)])
         for i in few:
             def says(a): return a[0] in facts01 and all(k == i or i not in indices_in(k) for k,_ in a[1] if is_index(k))
             def at(v): return rest.map(lambda a, p: put_atom(a, {i: {1: v}}) if says(a) else atom(a, p))
-            stays = any(i in free(a) and not says(a) for a in rest.atoms())
+            stays = i in own or any(i in free(a) and not says(a) for a in rest.atoms())
             if not stays: b = [j for j in b if j != i]
             rest = total(at(v)*(zero(minus([(i, 1)], [(1, v)])) if stays else 1) for v in range(sum(v for _,v in i[1])))
         out.append(rest.sum(b))

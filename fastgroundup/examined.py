@@ -72,9 +72,12 @@ def on_places(k, g, x, at):
 
 def read(step, r, again):
     "`show`, with splits, labels and decompositions that turn out to be needed on the way"
-    split, labels, table = {}, {}, {}
+    split, labels, table = {}, {}, {**r.known.get('table', {})}
     for _ in range(40):
         try: return show(step, r, split, labels)
+        except Rest as e:
+            e.recording = r
+            raise
         except Split as e: split[e.args[0]] = e.args[1]
         except Labels as e: labels[e.args[0]] = e.args[1]
         except Unknown as e:
@@ -94,7 +97,7 @@ def differs(g, e, eps=1e-7, least=1e-12):
     if g is None: g = torch.zeros_like(e)
     if g.shape != e.shape or not e.numel(): return g.shape != e.shape
     least = eps if eps > 1e-6 else least
-    return bool(((g - e).abs() > eps*(e.abs().max() + e.abs()) + least).any())
+    return not bool(((g - e).abs() <= eps*(e.abs().max() + e.abs()) + least).all()) # nan is no number
 
 def coarsest(r):
     "1e-7 for code in float64; more where it computes in a shorter dtype"
@@ -132,6 +135,8 @@ class Examined:
         read = {i for i,p in enumerate(self.paths) if p.walk}
         if read and not (read <= self.met and self.compared) and not self.wrong:
             self.problems.append('no numbers were found at which output and derivative are finite')
+        self.conditions += [words for p in self.paths if p.walk for words in p.walk.assumed]
+        if not self.wrong and self.paths: self.try_zeros()
         if paths is None: self.look_closer()
         self.conditions = list(dict.fromkeys(self.conditions))
 
@@ -242,9 +247,10 @@ class Examined:
         try:
             while True:
                 try: return read(self.step, r, lambda table: self.step.record(shapes, table))._replace(shapes=shapes)
-                except Rest as e: r = self.by_rests(r, shapes, *e.args, e.where, todo)
-        except (Unknown, ZeroDivisionError, NotImplementedError, RecursionError) as e:
-            self.problems.append(f'{e}{getattr(e, "where", "")}')
+                except Rest as e: r = self.by_rests(e.recording, shapes, *e.args, e.where, todo)
+        except Exception as e:
+            known = isinstance(e, (Unknown, ZeroDivisionError, NotImplementedError, RecursionError))
+            self.problems.append(f'{e}{getattr(e, "where", "")}' if known else _in_words(e))
             now = settle(r)
             return Path(shapes, r, now, letters_for(r, now), None, None, {}, {}, {})
 
@@ -255,6 +261,7 @@ class Examined:
         (k, i), = [(k, i) for k,i,s in axes_of(r) if s == symbol][:1] or [(None, None)]
         if k is None: raise Unknown('a size that is divided')
         n = shapes[k][i]
+        if symbol in now.meant: raise Unknown('a size that is divided again')
         now.meant[symbol] = m*sympy.Symbol(f'{symbol}_', integer=True, positive=True) - (-n) % m
         if not any(isinstance(d, tuple) and d[0] == (k, i, m) for d in self.rests):
             self.rests.append(((k, i, m), n % m))
@@ -323,6 +330,19 @@ class Examined:
             if not self.wrong and any(v is not True for v in path.said.values()):
                 self.tried(path, self.small(path, 2, 3)[0] or path.shapes, None, way)
 
+    def try_zeros(self):
+        "A condition where the way back gives no number at a 0, and the derivative is one"
+        for path,name in itertools.product(self.paths, self.step.asked):
+            shapes, _ = self.small(path, 2, 3)
+            if not shapes: continue
+            numbers = self.draw(path, shapes, None)
+            numbers[name].view(-1)[::2] = 0
+            try: out, _, wrote, auto, _, failed = self.step.run(numbers)
+            except Exception: continue
+            if failed or not all(t.isfinite().all() for t in (out, *auto.values())): continue
+            lost = [k for k in self.step.asked if wrote[k] is not None and not wrote[k].isfinite().all()]
+            if lost: self.conditions.append(f'only where {name} is not 0: {lost[0]}.g is no number there')
+
     def draw(self, path, shapes, sizes, way=0):
         labels = {k: max(1, int(values(size(form), [], {}, sizes))) for k,
                   form in path.labels.items()} if path and sizes is not None else {}
@@ -339,6 +359,9 @@ class Examined:
             return False
         if not all(t.isfinite().all() for t in (out, *auto.values())): return False
         if path and answers_at(path.r, shapes): self.met.add(self.paths.index(path))
+        if failed and shapes != self.step.shapes and self.step.fits(self.step.shapes): # it is refused aloud
+            self.problems.append(failed)
+            return True
         found = [k for k,e in auto.items()
                  if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]
         found = [k for k in found if self.steady(k, numbers, wrote[k], auto[k])]

@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../nbs/04e_measure.ipynb #f95c6694
-import itertools, math, random, sys
+import itertools, math, random, sys, threading
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
@@ -162,13 +162,16 @@ def where_luck_is() -> tuple: # the states of all random numbers, to compare
     python, numpy = dice()
     return torch.get_rng_state().tolist(), python, numpy and (numpy[1].tobytes(), numpy[2:])
 
+_one_thread = threading.RLock() # all threads have the same random states
+
 @contextmanager
 def dice_kept():
-    "Leave all random states as they were: torch's, Python's and numpy's"
-    state, cards = dice(), range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    try:
-        with torch.random.fork_rng([*cards]): yield
-    finally: set_dice(state)
+    "Leave all random states as they were: torch's, Python's and numpy's; other threads wait that want the same"
+    with _one_thread:
+        state, cards = dice(), range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        try:
+            with torch.random.fork_rng([*cards]): yield
+        finally: set_dice(state)
 
 # %% ../nbs/04e_measure.ipynb #1fb1df5c
 _exact = set("""abs alias amax amin arange clamp clamp_max clamp_min clone constant_pad_nd copy cummax cummin detach

@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../nbs/05c_operations.ipynb #ae1fd363
-import functools, math
+import functools, itertools, math
 from fractions import Fraction
 import torch
 from .algebra import (Expr, applied, entry, exp, facts01, from0, is_index, linear, log, minus, negative, number,
@@ -185,7 +185,7 @@ def comparison(f, on_forms):
                 unknown = [k[2] for k,_ in a if is_index(k) and k[0] == 'label' and k[1] is None]
                 if unknown and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(unknown[0], b[0][0][1])
             form = minus(x.form, y.form)
-            if f and any(is_top(k) for k,_ in form): raise Unknown('what lies before the place of a maximum')
+            if f and any(is_top(k) or is_listed(k) for k,_ in form): raise Unknown('what lies before the place of a maximum, or of a list')
             return Value(axes, sizes, on_forms(form))
         if f is None: raise Unknown('== of numbers that are no integers')
         return Value(axes, sizes, f(x.e, y.e))
@@ -226,15 +226,25 @@ for _name,_f in dict(
     atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1),
     hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
     sinc=lambda x: applied('sin', pi*x)/(pi*x), special_entr=lambda x: -x*log(x),
-    xlogy=lambda x, y: x*log(y), round=lambda x: applied('round', x), trunc=lambda x: applied('trunc', x),
-    frac=lambda x: x - applied('trunc', x), floor=lambda x: applied('floor', x),
-    remainder=lambda x, y: x - y*applied('floor', x/y),
+    xlogy=lambda x, y: x*log(y),
     sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
     relu=lambda x: x*step(x), relu6=lambda x: x*step(x) - (x - 6)*step(x - 6), abs=lambda x: x*(2*step(x) - 1),
     sign=lambda x: step(x) - step(-x), sgn=lambda x: step(x) - step(-x), silu=lambda x: x*sigmoid_(x),
     log_sigmoid=lambda x: -log1pexp(-x), mish=lambda x: x*tanh_(log1pexp(x)),
     maximum=lambda x, y: y + (x - y)*step(x - y), minimum=lambda x, y: x + (y - x)*step(x - y)).items():
     table[_name] = elementwise(_f)
+
+def jumping(f, where):
+    "A function that jumps: in forward, only between its jumps"
+    def g(w, sizes, *args, decimals=0):
+        if decimals: raise Unknown('round to decimals')
+        if w.node in w.front: w.assume(where)
+        return elementwise(f)(*args)
+    return g
+for _name,_f in dict(trunc=lambda x: applied('trunc', x), floor=lambda x: applied('floor', x),
+                     frac=lambda x: x - applied('trunc', x)).items(): op(_name, walk=True)(jumping(_f, 'is no whole number'))
+op('round', walk=True)(jumping(lambda x: applied('round', x), 'is not half-way between whole numbers'))
+op('remainder', walk=True)(jumping(lambda x, y: x - y*applied('floor', x/y), 'does not divide'))
 
 @op('exp')
 def exp_(x): return Value(x.axes, x.sizes, exp(x.e)*(1 - x.hidden) if x.hidden else exp(x.e))
@@ -244,13 +254,26 @@ def pow_(x, n):
     p = as_value(n).e.number() if not isinstance(n, Value) or not n.ndim else None
     if p is None: return elementwise(lambda x, y: exp(y*log(x)))(x, n)
     return elementwise(lambda e: power(e, p))(x)
-@op('clamp_min')
-def clamp_min_(x, low): return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
+def is_root(w, e):
+    "Whether an expression is a root, or a name of one: not below 0"
+    own = e.monomial()
+    if not own or own[0] < 0 or len(own[1]) != 1: return False
+    ((a, p),) = own[1]
+    if a[0] == 'entry' and a[1] in w.names.meant: return is_root(w, w.names.meant[a[1]][1])
+    return not p.denominator % 2
+@op('clamp_min', walk=True)
+def clamp_min_(w, sizes, x, low):
+    "Of a root, as a norm is, with 1e-4 at most: only where it is above that"
+    least = as_value(low).e.number()
+    if least and 0 < least <= 1e-4 and is_root(w, x.e):
+        w.assume(f'is above {float(least):g}')
+        return x.like()
+    return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
 @op('clamp_max')
 def clamp_max_(x, high): return elementwise(lambda x, h: x - (x - h)*step(x - h))(x, high)
-@op('clamp', 'hardtanh')
-def clamp_(x, low=None, high=None):
-    if low is not None: x = clamp_min_(x, low)
+@op('clamp', 'hardtanh', walk=True)
+def clamp_(w, sizes, x, low=None, high=None):
+    if low is not None: x = clamp_min_(w, sizes, x, low)
     return x if high is None else clamp_max_(x, high)
 @op('threshold_backward')
 def threshold_backward_(g, x, low): return elementwise(lambda g, x, l: g*step(x - l))(g, x, low)
@@ -649,6 +672,7 @@ def slice_(w, sizes, x, d=0, start=None, stop=None, step=1):
     if not x.axes[d]: return x.like(sizes=sizes)
     low, n, step = w.place(start, x.sizes[d], ()), form_of(sizes[d]), w.form(step)
     if [k for k,_ in step] != [1]: raise Unknown('a slice with an open step')
+    if sizes[d] == one: return unsqueeze_(chosen(w.one(x, d), d, low, None), d)
     new = new_index(n)
     return chosen(w.one(x, d), d, linear([(new, step[0][1]), *low]), new)
 @op('select', view=True, walk=True)
@@ -693,15 +717,29 @@ def roll_(w, sizes, x, by, ds=()):
 @op('pad', 'constant_pad_nd', walk=True)
 def pad_(w, sizes, x, ends, mode='constant', value=None):
     if not isinstance(mode, str): mode, value = 'constant', mode
-    if mode != 'constant': raise Unknown('padding of that kind')
+    if mode not in ('constant', 'circular', 'reflect', 'replicate'): raise Unknown(f'padding of the kind {mode}')
     if value: # the difference is padded with 0
         return table['add'](pad_(w, sizes, table['sub'](x, value), ends), value)
     for k in range(len(ends)//2):
         d, l, r = x.ndim - 1 - k, w.form(ends[2*k]), w.form(ends[2*k+1])
         if not l and not r: continue
-        x = w.one(x, d); new = new_index(linear([*x.axes[d][0][1], *l, *r]))
-        x = chosen(x, d, minus([(new, 1)], l), new)
+        x = w.one(x, d); n = x.axes[d][0][1]; new = new_index(linear([*n, *l, *r]))
+        inside = chosen(x, d, minus([(new, 1)], l), new)
+        for own,start,before in ((l, (), True), (r, linear([*n, *l]), False)) if mode != 'constant' else ():
+            if not own: continue
+            q = new_index(own) # of the places before the first, or behind the last
+            from_ = dict(circular=[*(minus(n, l) if before else ()), (q, 1)],
+                         replicate=() if before else [*n, (1, -1)],
+                         reflect=[*(l if before else [*n, (1, -2)]), (q, -1)])[mode]
+            v = chosen(x, d, linear(from_), q)
+            at = is_zero(minus([(new, 1)], linear([(q, 1), *start])))
+            inside = table['add'](inside, v.at(d, (new,), (v.e*at).sum([q])).like(sizes=inside.sizes))
+        x = inside
     return x
+@op('reflection_pad1d', 'reflection_pad2d', walk=True)
+def reflection_pad_(w, sizes, x, ends): return pad_(w, sizes, x, ends, 'reflect')
+@op('replication_pad1d', 'replication_pad2d', walk=True)
+def replication_pad_(w, sizes, x, ends): return pad_(w, sizes, x, ends, 'replicate')
 @op('cat', 'concat', walk=True)
 def cat_(w, sizes, tensors, d=0):
     d %= tensors[0].ndim; at, parts, n = (), [], form_of(sizes[d])
@@ -761,12 +799,31 @@ def arange_(w, sizes, *a, **kw):
     return Value([axis], sizes, None, linear([*((i, step.number()) for i in axis), *form_of(start)]))
 @op('one_hot')
 def one_hot_(y, c=-1): raise Unknown('one_hot without the number of classes')
+def is_listed(i): return is_index(i) and i[0] == 'label' and i[2][:7] == '^listed'
+def listing(i): return [*map(int, i[2].split()[1:])]
+def listed(t):
+    "A tensor of few numbers, which the code has as they are"
+    if t.numel() > 64: raise Unknown(f'a tensor of {t.numel()} numbers that are not all the same')
+    axes = [(new_index(((1, n),)),) if n > 1 else () for n in t.shape]
+    if not t.is_floating_point() and t.dtype != torch.bool:
+        label = 'label', ((1, max(int(t.max()) + 1, 1)),), ' '.join(['^listed', *map(str, t.flatten().tolist())]), tuple(flat(axes))
+        return Value(axes, [exact(n) for n in t.shape], None, ((label, 1),))
+    places, numbers = all_places(t.shape), t.flatten().tolist()
+    e = total(exact(v)*product(is_zero(linear([(i, 1), (1, -k)])) for i,k in zip(flat(axes), at)) for at,v in zip(places, numbers) if v)
+    return Value(axes, [exact(n) for n in t.shape], e)
+def all_places(shape): return itertools.product(*(range(n) for n in shape if n > 1))
 def is_top(i): return is_index(i) and i[0] == 'label' and i[2][:4] == '^max'
 def sole(form):
     "The index or label that a linear form is, or None"
     return form[0][0] if len(form) == 1 and form[0][1] == 1 and is_index(form[0][0]) else None
 def equal_places(w, form):
     "[form = 0]; the place of a maximum is the one where nothing is above"
+    for k,c in form:
+        if not is_listed(k): continue
+        rest, ends = [p for p in form if p[0] != k], [n for (_,n),*_ in (i[1] for i in k[3])]
+        if any(i[0] != 'index' or i[1] != ((1, n),) for i,n in zip(k[3], ends)): raise Unknown('a list of places that is looked up')
+        return total(product(is_zero(linear([(i, 1), (1, -p)])) for i,p in zip(k[3], at))*equal_places(w, linear([*rest, (1, c*v)]))
+                     for at,v in zip(all_places(ends), listing(k)))
     tops = [(k, c) for k,c in form if is_top(k)]
     if not tops: return is_zero(form)
     (k, c), *more = tops
@@ -776,7 +833,7 @@ def equal_places(w, form):
 def placed(w, e, j, form):
     "`e` with the place `form` for its index `j`"
     i = sole(form)
-    if not i or i[1] != j[1]: return (e*equal_places(w, minus([(j, 1)], form))).sum([j])
+    if not i or i[1] != j[1] or is_listed(i): return (e*equal_places(w, minus([(j, 1)], form))).sum([j])
     if not is_top(i): return e.put({j: i})
     if w.names.one_of(*i[2:], [j]) == e: return entry(*i[2:])
     return (e*w.names.is_place(*i[2:], [j])).sum([j])
@@ -792,6 +849,12 @@ def index_(w, sizes, x, *args):
     e = x.e
     for k,y in zip(at, ys): e = placed(w, e, x.axes[k][0], w.label(y, x.axes[k][0][1]))
     return Value([*x.axes[:at[0]], *axes, *x.axes[at[-1]+1:]], sizes, e)
+@op('take_along_dim', walk=True)
+def take_along_dim_(w, sizes, x, y, d=None):
+    if d is None: raise Unknown('take_along_dim without an axis')
+    def along(v): return [s for k,s in enumerate(v.sizes) if k != d % x.ndim]
+    if along(x) != along(y): raise Unknown('take_along_dim that broadcasts')
+    return gather_(w, sizes, x, d, y)
 @op('gather', walk=True)
 def gather_(w, sizes, x, d, y, sparse_grad=False):
     d %= x.ndim; y, x = y.fresh(), w.one(x, d); (j,) = x.axes[d]
@@ -831,8 +894,35 @@ def index_add_(w, sizes, x, d, y, src, alpha=1):
     return table['add'](x, table['mul'](src.at(d, (j,), (e*hot).sum(a)).like(sizes=x.sizes), alpha))
 @op('index_put', walk=True)
 def index_put_(w, sizes, x, items, src, accumulate=False):
-    if len(items) != 1 or not accumulate: raise Unknown('index_put that does not add, or by several indices')
-    return index_add_(w, sizes, x, 0, items[0], expand_(w, [*items[0].sizes, *x.sizes[1:]], src))
+    "x, and at its places what is added: `src`, or what `src` is more than what stands there, where no place comes twice"
+    at = [k for k,i in enumerate(items) if i is not None]
+    if len(at) == 1 and items[at[0]]._e is not None: # a mask
+        if accumulate or src.ndim or at != [0]: raise Unknown('numbers at the places of a mask')
+        mask = items[0]
+        return where_(mask.on([*range(mask.ndim), *[None]*(x.ndim - mask.ndim)]), src, x)
+    if at != list(range(at[0], at[-1] + 1)): raise Unknown('indices that do not stand together')
+    over, lengths_, ys = aligned(*(items[k] for k in at))
+    for k in at: x = w.one(x, k)
+    forms, own = [w.label(y, x.axes[k][0][1]) for k,y in zip(at, ys)], flat(over)
+    alone = all(any(sole(f) == a for f in forms) for a in own)
+    if len(own) == 1 and len(forms) == 1 and (i := sole(forms[0])) and is_listed(i): alone = len({*listing(i)}) == len(listing(i))
+    if not (accumulate or alone and not any(s != one and not a for a,s in zip(over, lengths_))):
+        raise Unknown('index_put at places of which one may come twice, so that the last stays')
+    full = [*x.sizes[:at[0]], *lengths_, *x.sizes[at[-1]+1:]]
+    v = expand_(w, full, src) if accumulate else table['sub'](expand_(w, full, src), index_(w, full, x, items))
+    v, new, more = v.fresh(), {}, one
+    x_axes = [*x.axes[:at[0]], *over, *x.axes[at[-1]+1:]]
+    for a,b,n in zip(v.axes, x_axes, full):
+        if a and b and lengths(a) != lengths(b): raise Unknown('axes that are merged in two ways')
+        new |= dict(zip(a, b))
+    v, gone = v.renamed(new), []
+    for k,(a,n) in enumerate(zip(over, lengths_)):
+        gone += a or v.axes[at[0] + k]
+        if not (a or v.axes[at[0] + k]): more = more*n
+    js = [new_index(x.axes[k][0][1]) for k in at]
+    hot = product(equal_places(w, minus([(j, 1)], f)) for j,f in zip(js, forms))
+    axes = [*v.axes[:at[0]], *((j,) for j in js), *v.axes[at[0]+len(over):]]
+    return table['add'](x, Value(axes, x.sizes, (v.e*hot).sum(gone)*more))
 
 # %% ../nbs/05i_shapes.ipynb #bfb5cff2
 moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _to_copy type_as double float float_ where

@@ -6,6 +6,7 @@
 __all__ = []
 
 # %% ../nbs/05j_paper.ipynb #1f5c9f8c
+import itertools
 from fractions import Fraction
 from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
 
@@ -43,7 +44,8 @@ def latex(e, at, called) -> str:
         return f'{factor(a, at)}^{{{p}}}'
     def term_(m, c, at):
         b, fs = m
-        letters = (l for l in 'ijklmpqrstabcdef' if l not in at.values())
+        more = (f'i_{{{n}}}' for n in itertools.count(1))
+        letters = (l for l in itertools.chain('ijklmpqrstabcdef', more) if l not in at.values())
         at = at | {i: next(letters) for i in b}
         exps = [(a, p) for a,p in fs if is_exp(a)]
         kinds = 'size', 'zero', 'from0', 'entry', 'sum', 'fn'

@@ -85,10 +85,12 @@ def _tex(size): return re.sub(r'([a-z])_(\w+)', r'\1_{\2}', size).replace('*', '
 def _tex_name(name): return r'\text{%s}' % re.sub(r'[^\w.\[\] ]', '?', name).replace('_', r'\_')
 
 # %% ../nbs/05_prove.ipynb #159b863f
-def _letters(path, shape):
-    "Sizes by their letters"
+def _letters(path, shape, rests=()):
+    "Sizes by their letters; one of which every rest of a division was shown is its letter alone"
     letters = {s: s.func(n, integer=True) for s,n in path.letters.items()}
-    return tuple(str(s if isinstance(s, int) else path.now(s).xreplace(letters)) for s in shape)
+    whole = {path.now(path.r.symbols[k][i]) for (k,i,_),_ in rests}
+    def word(e): return (next(iter(e.free_symbols)) if e in whole else e).xreplace(letters)
+    return tuple(str(s if isinstance(s, int) else word(path.now(s))) for s in shape)
 
 def _formulas(x, proof):
     "What the code of a step wrote, `{name: LaTeX}`; what was read of it stays on the proof"
@@ -139,7 +141,7 @@ def _leaf(proof, step):
     proof.conditions, proof.problems, proof.corner, formulas = x.conditions, x.problems, x.corner, _formulas(x, proof)
     for k in step.asked:
         shape = tuple(step.named[k].shape)
-        axes = _letters(x.paths[0], x.paths[0].r.symbols[k]) if x.paths else tuple(map(str, shape))
+        axes = _letters(x.paths[0], x.paths[0].r.symbols[k], x.rests) if x.paths else tuple(map(str, shape))
         proof.rows.append(Claim(k, shape, x.verdict(k), x.wrong.get(k, ''), axes, x.missing(k), formulas.get(k, '')))
     return proof
 

@@ -14,7 +14,7 @@ from .algebra import (
     power, product, size, step, total, values, within)
 from .algebra import index as new_index
 from fastgroundup.operations import (
-    as_one, as_value, exact, flat, form_of, Labels, maybe, refuse_integers, reshape_,
+    as_one, as_value, exact, flat, form_of, is_listed, Labels, listed, listing, maybe, refuse_integers, reshape_,
     select_scatter_, slice_scatter_, sole, Split, table, Unknown, Value, views,
     walks, whole)
 from .record import place_of, recorded
@@ -77,7 +77,7 @@ class Walk:
         self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
         self.buffers = buffers # names of inputs that may be written into, as no gradient is asked for them
         self.values, self.base, self.same, self.seen, self.written = {}, {}, {}, {}, {}
-        self.inputs, self.ups = inputs, ups # {node: name}
+        self.inputs, self.ups, self.assumed = inputs, ups, [] # {node: name}; what holds for the numbers, in words
         self.front, todo = set(), [out]
         while todo:
             if (n := todo.pop()) not in self.front: self.front.add(n); todo += n.all_input_nodes
@@ -118,6 +118,9 @@ class Walk:
         if v is None: return default
         form = self.form(v)
         return linear([*form_of(n), *form]) if at_least(negative(form), 1) else form
+    def assume(self, words):
+        "Read the operation that is being read as it is for numbers of which `words` hold"
+        self.assumed.append(f'only where the input of {self.name}{place_of(self.node)} {words}')
     def labelled(self, form, n):
         "A linear form whose labels are below `n`: what was not known of an input's integers is known now"
         for k,_ in form:
@@ -127,7 +130,12 @@ class Walk:
         "An integer tensor as a place on an axis of size `n`: a linear form"
         if y._e is not None: raise Unknown('an index by a mask')
         form = self.labelled(y.form, n)
-        if (i := sole(form)) and i[1] == n or within(form, n): return form
+        i = sole(form)
+        if i and is_listed(i): # where it runs, they are places of the axis
+            if all(v >= 0 for v in listing(i)): return form
+            if all(v < 0 for v in listing(i)): return linear([*form, *n])
+            raise Unknown('a list of places from the front and from behind')
+        if i and i[1] == n or within(form, n): return form
         raise Unknown('an index that may lie outside of the axis')
 
     def input(self, name, val):
@@ -141,7 +149,7 @@ class Walk:
         from torch._subclasses.fake_tensor import FakeTensor
         if isinstance(t, FakeTensor): raise Unknown('a tensor that the recording does not follow, as .data is,')
         v = t.flatten()[0].item()
-        if not (t == t.flatten()[0]).all(): raise Unknown('a tensor of numbers that are not all the same')
+        if not (t == t.flatten()[0]).all(): return listed(t)
         x = as_value(v); integers = not t.is_floating_point() and t.dtype != torch.bool
         e, form = (None, x.form) if integers else (x._e, None)
         return Value([()]*t.ndim, [exact(n) for n in t.shape], e, form, x.hidden)
@@ -196,7 +204,7 @@ class Walk:
         several = isinstance(val, (list, tuple))
         def of(v): return [*map(self.sizes, v.shape)]
         sizes = [of(v) for v in val if v is not None] if several else of(val)
-        self.name, self.dtype = name, val[0].dtype if several else val.dtype
+        self.node, self.name, self.dtype = n, name, val[0].dtype if several else val.dtype
         given = {a.meta['val'].dtype for a in n.all_input_nodes if isinstance(a.meta.get('val'), torch.Tensor)}
         refuse_integers(name, given, self.dtype)
         if name in walks: args, kwargs = [self, sizes, *args], {k: v for k,v in kwargs.items() if k != 'dtype'}
