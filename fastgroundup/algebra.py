@@ -239,6 +239,8 @@ def _sifted(d, factors, bound):
         users = [a for a in factors if a != d and v in free(a)]
         if v in bound:
             if same: return [], {v: other}
+            twins = (u for a in factors if a[0] == 'zero' and a != d for u,M in _solved(a) if u[1] == v[1] and M == L)
+            if (u := next(twins, v)) != v: return [], {v: u}
             if all(a[0] in facts01 for a in users) and (within(L.items(), v[1]) or not is_few(v)):
                 form = linear(L.items())
                 inside = [from0(form), from0(linear([*v[1], (1, -1), *negative(form)]))], {v: L}

@@ -54,8 +54,10 @@ def show(step, r, split, labels):
         g = w.now(n)
         if g.sizes != x.sizes: said[k] = 'another shape was written'; continue
         e = on_places(k, g, x, at) - (entry(f'{k}.g before', at) if k in step.prior else number(0))
-        rows[k] = at, d, e
-        said[k] = names.vanishes(d - e) or 'its difference from the derivative was not shown to be 0'
+        empty = "'^empty" in e.key # which has to cancel
+        rows[k] = at, d, None if empty else e
+        otherwise = 'a part of it may never be written' if empty else 'its difference from the derivative was not shown to be 0'
+        said[k] = names.vanishes(d - e) or otherwise
     return Path(None, r, now, letters, w, o, rows, said, labels)
 
 def on_places(k, g, x, at):
@@ -360,7 +362,8 @@ class Examined:
         if not all(t.isfinite().all() for t in (out, *auto.values())): return False
         if path and answers_at(path.r, shapes): self.met.add(self.paths.index(path))
         if failed and shapes != self.step.shapes and self.step.fits(self.step.shapes): # it is refused aloud
-            self.problems.append(failed)
+            if out.numel(): self.problems.append(failed)
+            else: self.conditions.append('only where the output is not empty')
             return True
         found = [k for k,e in auto.items()
                  if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]

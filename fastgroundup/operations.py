@@ -9,8 +9,8 @@ __all__ = []
 import functools, itertools, math
 from fractions import Fraction
 import torch
-from .algebra import (Expr, applied, entry, exp, facts01, from0, is_index, linear, log, minus, negative, number,
-                                  one, order, pi, power, product, put_in, size, step, total)
+from .algebra import (Expr, applied, atom, entry, exp, facts01, from0, is_index, linear, log, minus, negative, number,
+                                  one, order, pi, power, product, put_in, size, step, switches_in, total, where_switched)
 from .algebra import index as new_index, zero as is_zero
 
 # %% ../nbs/05c_operations.ipynb #c3154e9e
@@ -60,8 +60,7 @@ class Value:
     def e(self):
         if self._e is not None: return self._e
         if self.form is None: raise Unknown('what stands in an empty tensor')
-        if any(is_index(k) for k,_ in self.form): raise Unknown('places or labels as numbers')
-        return size(self.form)
+        return total([size([(k, c) for k,c in self.form if not is_index(k)]), *(c*place_number(k) for k,c in self.form if is_index(k))])
     def like(self, axes=None, sizes=None, e=None):
         axes, sizes, e = (own if new is None else new for own,
                           new in ((self.axes, axes), (self.sizes, sizes), (self._e, e)))
@@ -77,6 +76,12 @@ class Value:
         axes, form = [[new.get(i, i) for i in a] for a in self.axes], self.form and put_in(self.form, new)
         return Value(axes, self.sizes, self._e and self._e.rename(new), form, self.hidden and self.hidden.rename(new))
     def fresh(self): return self.renamed({i: new_index(i[1]) for i in flat(self.axes)})
+
+def place_number(i):
+    "An index as a number: how many places there are up to it, less one"
+    if i[0] != 'index': raise Unknown('labels as numbers')
+    m = new_index(i[1])
+    return from0(minus([(i, 1)], [(m, 1)])).sum([m]) - 1
 
 def as_value(v):
     "A number, or an expression of sizes, as a tensor without axes"
@@ -125,7 +130,7 @@ def dims(x, d):
     return sorted({k % max(x.ndim, 1) for k in ds or range(x.ndim)})
 
 table, walks, views, moves, logic = {}, set(), set(), set(), set() # moves: what only moves numbers, or gives plain ones
-maybe = set('reshape contiguous to flatten type_as reshape_as double float split chunk unbind'.split()) # a view or a copy
+maybe = set('reshape contiguous to flatten type_as reshape_as double float'.split()) # a view or a copy
 def op(*names, view=False, walk=False):
     "Enter a function as what the operations `names` do; with `walk` it is given the walk and the result's sizes too"
     def enter(f):
@@ -174,10 +179,20 @@ table['sub'] = arithmetic(lambda x, y: x - y, minus)
 table['mul'] = arithmetic(lambda x, y: x*y, scaled)
 table['div'] = table['true_divide'] = arithmetic(divided)
 op('rsub')(lambda x, y, alpha=1: table['sub'](y, x, alpha))
-def comparison(f, on_forms):
+def nought(w, e):
+    "[e = 0] where switches, such as that of a relu, make it so; what is no more than a number by chance is not 0"
+    for name in reversed(w.names.meant): e = w.names.written_out(e, name)
+    switches = switches_in(e)
+    if not switches or len(switches) > 4: raise Unknown('== of numbers that are no integers')
+    def at(e, left):
+        if not left: return number(not e.terms)
+        s = atom(left[0])
+        return s*at(where_switched(e, left[0], 1), left[1:]) + (1 - s)*at(where_switched(e, left[0], 0), left[1:])
+    return at(e, switches)
+def comparison(f, on_forms, exact_=False): # exact_: whether f is [x = y] of numbers
     def g(x, y):
         infinite = isinstance(y, float) and math.isinf(y) or isinstance(y, Value) and not y.ndim and y.hidden == one
-        if f is None and infinite:
+        if exact_ and infinite:
             return Value(x.axes, x.sizes, x.hidden if x.hidden and not y == math.inf else number(0))
         axes, sizes, (x, y) = aligned(x, y)
         if x.form is not None and y.form is not None:
@@ -185,15 +200,20 @@ def comparison(f, on_forms):
                 unknown = [k[2] for k,_ in a if is_index(k) and k[0] == 'label' and k[1] is None]
                 if unknown and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(unknown[0], b[0][0][1])
             form = minus(x.form, y.form)
-            if f and any(is_top(k) or is_listed(k) for k,_ in form): raise Unknown('what lies before the place of a maximum, or of a list')
+            if not exact_ and any(is_top(k) or is_listed(k) for k,_ in form): raise Unknown('what lies before the place of a maximum, or of a list')
             return Value(axes, sizes, on_forms(form))
-        if f is None: raise Unknown('== of numbers that are no integers')
         return Value(axes, sizes, f(x.e, y.e))
     return g
 table['gt'] = comparison(lambda x, y: step(x - y), lambda d: from0(linear((*d, (1, -1)))))
 table['lt'] = comparison(lambda x, y: step(y - x), lambda d: from0(linear((*negative(d), (1, -1)))))
 table['ge'] = comparison(lambda x, y: 1 - step(y - x), from0)
 table['le'] = comparison(lambda x, y: 1 - step(x - y), lambda d: from0(negative(d)))
+def of_norms(plain, x_above):
+    def g(w, sizes, x, y):
+        if is_above(w, x, y): return Value([()]*len(sizes), sizes, number(x_above))
+        return plain(x, y)
+    return g
+for _name,_above in dict(gt=1, ge=1, lt=0, le=0).items(): op(_name, walk=True)(of_norms(table[_name], _above))
 @op('eq', walk=True)
 def eq_(w, sizes, x, y):
     "Of numbers, only with the greatest or the least of them: where it is not above or below them"
@@ -201,7 +221,7 @@ def eq_(w, sizes, x, y):
         c, f = isinstance(b, Value) and b._e is not None and b.e.monomial() or (0, ())
         if c in (1, -1) and len(f) == 1 and w.names.is_maximum(f[0][0], a if c > 0 else table['neg'](a)):
             return elementwise(lambda a, b: 1 - step((b - a)*c))(a, b)
-    return comparison(None, lambda form: equal_places(w, form))(x, y)
+    return comparison(lambda x, y: nought(w, x - y), lambda form: equal_places(w, form), True)(x, y)
 @op('ne', walk=True)
 def ne_(w, sizes, x, y): return table['logical_not'](eq_(w, sizes, x, y))
 logic |= {f'{a}_{b}' for a in ('logical', 'bitwise') for b in ('and', 'or', 'xor', 'not')}
@@ -261,13 +281,15 @@ def is_root(w, e):
     ((a, p),) = own[1]
     if a[0] == 'entry' and a[1] in w.names.meant: return is_root(w, w.names.meant[a[1]][1])
     return not p.denominator % 2
+def is_above(w, x, low):
+    "Whether `x` is a root, as a norm is, and `low` 1e-4 at most: then it is read as above that, which is a condition"
+    least = as_value(low)._e and as_value(low).e.number()
+    found = bool(least) and 0 < least <= 1e-4 and isinstance(x, Value) and x._e is not None and is_root(w, x.e)
+    if found: w.assume(f'is above {float(least):g}')
+    return found
 @op('clamp_min', walk=True)
 def clamp_min_(w, sizes, x, low):
-    "Of a root, as a norm is, with 1e-4 at most: only where it is above that"
-    least = as_value(low).e.number()
-    if least and 0 < least <= 1e-4 and is_root(w, x.e):
-        w.assume(f'is above {float(least):g}')
-        return x.like()
+    if is_above(w, x, low): return x.like()
     return elementwise(lambda x, l: l + (x - l)*step(x - l))(x, low)
 @op('clamp_max')
 def clamp_max_(x, high): return elementwise(lambda x, h: x - (x - h)*step(x - h))(x, high)
@@ -454,7 +476,12 @@ def outer_(x, y): return table['mul'](x.on([0, None]), y)
 @op('einsum')
 def einsum_(equation, tensors, path=None):
     ins, out = equation.replace(' ', '').split('->') if '->' in equation else (equation.replace(' ', ''), None)
-    if '.' in ins: raise Unknown('an einsum with ...')
+    if '...' in ins: # as many letters as the axes are that it stands for
+        free = [l for l in 'ABCDEFGHIJKLMNOPQRSTUVWXYZ' if l not in equation]
+        words = ins.split(',')
+        dots = [''.join(free[:t.ndim - len(v) + 3])[::-1] if '...' in v else '' for v,t in zip(words, tensors)]
+        ins = ','.join(v.replace('...', d) for v,d in zip(words, dots))
+        out = (out if out is not None else '...' + ''.join(sorted(l for l in {*equation} - {*'., '} if equation.count(l) == 1))).replace('...', max(dots, key=len))
     if out is None: out = ''.join(sorted(l for l in set(ins) if l != ',' and ins.count(l) == 1))
     axes, sizes, e = {}, {}, one
     for word,t in zip(ins.split(','), tensors):
@@ -472,21 +499,30 @@ def tuple_(v, n): return [*v]*(n//len(v)) if isinstance(v, (list, tuple)) else [
 def conv_(w, sizes, x, k, b=None, stride=1, padding=0, dilation=1, groups=1):
     "x (n, c_in, …) with k (c_out, c_in, …): padded, then place i + j for place i of the result and j of the kernel"
     n = x.ndim - 2
-    if isinstance(padding, str) or groups != 1: raise Unknown('a convolution with such arguments')
+    if isinstance(padding, str): raise Unknown('a convolution with such arguments')
     x = pad_(w, None, x, [p for p in reversed(tuple_(padding, n)) for _ in (0, 1)])
-    return convolved(w, sizes, x, k, b, tuple_(stride, n), tuple_(dilation, n))
-def convolved(w, sizes, x, k, b, stride, dilation):
-    n, k = x.ndim - 2, k.fresh()
-    for d in range(n): x, k = w.one(x, d + 2), w.one(k, d + 2)
+    if groups == 1: o = convolved(w, sizes, x, k, tuple_(stride, n), tuple_(dilation, n))
+    else: # each group by itself, on an axis of its own
+        g, c = exact(groups), x.sizes[1]
+        x = reshape_(w, [x.sizes[0], g, c/g, *x.sizes[2:]], x)
+        k = reshape_(w, [g, k.sizes[0]/g, *k.sizes[1:]], k)
+        parts = [sizes[0], g, k.sizes[1], *sizes[2:]]
+        o = reshape_(w, sizes, convolved(w, parts, x, k, tuple_(stride, n), tuple_(dilation, n)))
+    return o if b is None else table['add'](o, b.on([0, *[None]*n]))
+def convolved(w, sizes, x, k, stride, dilation):
+    "x (n, [groups,] c_in, …) and k ([groups,] c_out, c_in, …)"
+    n, at, k = len(stride), x.ndim - len(stride), k.fresh()
+    for d in range(n): x, k = w.one(x, at + d), w.one(k, at + d)
     e, new = x.e, []
     for d in range(n):
-        i, j, (old,) = new_index(form_of(sizes[d+2])), k.axes[d+2][0], x.axes[d+2]
+        i, j, (old,) = new_index(form_of(sizes[at+d])), k.axes[at+d][0], x.axes[at+d]
         e = (e*is_zero(minus([(old, 1)], [(i, stride[d]), (j, dilation[d])]))).sum([old])
         new.append((i,))
-    if lengths(x.axes[1]) != lengths(k.axes[1]): raise Unknown('channels that are merged in two ways')
-    e = (e*k.e.put(dict(zip(k.axes[1], x.axes[1])))).sum([*x.axes[1], *(a[0] for a in k.axes[2:])])
-    o = Value([x.axes[0], k.axes[0], *new], sizes, e)
-    return o if b is None else table['add'](o, b.on([0, *[None]*n]))
+    same = [(k.axes[at-1], x.axes[at-1]), *[(k.axes[0], x.axes[1])]*(at == 3)]
+    if any(lengths(a) != lengths(b) for a,b in same): raise Unknown('channels that are merged in two ways')
+    e = e*k.e.put({i: j for a,b in same for i,j in zip(a, b)})
+    e = e.sum([*x.axes[at-1], *(a[0] for a in k.axes[at:])])
+    return Value([*x.axes[:at-1], k.axes[at-2], *new], sizes, e)
 @op('conv_transpose1d', 'conv_transpose2d', walk=True)
 def conv_transpose_(w, sizes, x, k, b=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     "x (n, c_in, …) with k (c_in, c_out, …): place i of x and j of the kernel add to place stride·i + dilation·j - padding"
@@ -519,8 +555,10 @@ def windows(w, sizes, x, k, stride):
     return Value([*x.axes[:-n], *places, *inside], [*sizes, *k], e)
 def pool(n, f, *plain):
     def g(w, sizes, x, k, stride=None, padding=0, *more):
-        if any(tuple_(padding, n)) or any(v not in known for v,known in zip(more, plain)):
+        pads = tuple_(padding, n)
+        if any(pads) and (len(plain) == 2 or more[1:2] == (False,)) or any(v not in known for v,known in zip(more, plain)):
             raise Unknown('a pool with such arguments')
+        if any(pads): x = pad_(w, None, x, [p for p in reversed(pads) for _ in (0, 1)])
         k = tuple_(k, n)
         return f(w, sizes, windows(w, sizes, x, k, tuple_(stride or k, n)), [*range(-n, 0)])
     return g
@@ -562,10 +600,14 @@ def group_norm_(w, sizes, x, groups, weight=None, b=None, eps=1e-5, cudnn=True):
 def reduced_by(x, how): return mean_(x) if how == 1 else sum_(x) if how == 2 else x
 @op('nll_loss', 'nll_loss_nd', walk=True)
 def nll_loss_(w, sizes, logp, y, weight=None, reduction=1, ignore_index=-100):
-    if weight is not None or logp.ndim != 2: raise Unknown('a loss with weights, or of more axes')
-    if ignore_index >= 0: raise Unknown('a loss that ignores a label')
-    picked = table['neg'](gather_(w, [*y.sizes, one], logp, 1, unsqueeze_(y, 1)).on([0]))
-    return reduced_by(picked, reduction)
+    if logp.ndim < 2: raise Unknown('a loss of one row')
+    picked = gather_(w, [y.sizes[0], one, *y.sizes[1:]], logp, 1, unsqueeze_(y, 1)).on([0, *range(2, logp.ndim)])
+    shares = [] if weight is None else [index_(w, y.sizes, weight, [y])] # of each row in the mean
+    if ignore_index >= 0: shares.append(table['logical_not'](eq_(w, y.sizes, y, ignore_index)))
+    if not shares: return reduced_by(table['neg'](picked), reduction)
+    share = functools.reduce(table['mul'], shares)
+    each = table['neg'](table['mul'](share, picked))
+    return table['div'](sum_(each), sum_(share)) if reduction == 1 else reduced_by(each, reduction)
 @op('cross_entropy_loss', walk=True)
 def cross_entropy_loss_(w, sizes, x, y, weight=None, reduction=1, ignore_index=-100, label_smoothing=0.):
     logp = log_softmax_(x, 1)
@@ -574,6 +616,7 @@ def cross_entropy_loss_(w, sizes, x, y, weight=None, reduction=1, ignore_index=-
         return reduced_by(table['neg'](sum_(table['mul'](y, logp), 1)), reduction)
     own = nll_loss_(w, sizes, logp, y, weight, reduction, ignore_index)
     if not label_smoothing: return own
+    if weight is not None or ignore_index >= 0: raise Unknown('a smoothed loss with weights')
     rest = reduced_by(table['neg'](mean_(logp, 1)), reduction)
     return table['add'](table['mul'](own, 1 - label_smoothing), table['mul'](rest, label_smoothing))
 @op('binary_cross_entropy')
@@ -662,7 +705,7 @@ def chosen(x, d, form_of_new, new):
     kept = [k for k in range(x.ndim) if k != d or new]
     axes = [(new,) if k == d else x.axes[k] for k in kept]
     sizes = [size(new[1]) if k == d else x.sizes[k] for k in kept]
-    if x._e is None: return Value(axes, sizes, None, put_in(x.form, {old: dict(form_of_new)}))
+    if x._e is None: return Value(axes, sizes, None, x.form and put_in(x.form, {old: dict(form_of_new)}))
     at = is_zero(minus([(old, 1)], form_of_new))
     return Value(axes, sizes, *((v*at).sum([old]) if v else None for v in (x.e, None, x.hidden)))
 @op('slice', view=True, walk=True)
@@ -775,6 +818,12 @@ def filled(v):
 op('zeros', 'new_zeros', 'zeros_like', walk=True)(filled(0))
 @op('empty', 'new_empty', 'empty_like', walk=True)
 def empty_(w, sizes, *_, **__): return Value([()]*len(sizes), sizes)
+def of_empty(w, x):
+    "An empty tensor of which a part is written: the rest has entries of its own, of which nothing is known"
+    if x._e is not None or x.form is not None: return x
+    axes = [w.axis(s) for s in x.sizes]
+    return Value(axes, x.sizes, entry(f'^empty{next(empties)}', flat(axes)))
+empties = itertools.count()
 op('ones', 'new_ones', 'ones_like', walk=True)(filled(1))
 op('full', 'new_full', 'full_like', 'fill', walk=True)(filled(None))
 @op('zero', walk=True)
@@ -932,7 +981,7 @@ moves |= set("""clone alias lift_fresh_copy lift_fresh detach resolve_conj to _t
 @op('slice_scatter', walk=True)
 def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     "x + (src - what stood there), put in its place, so that what is only added to stays a sum"
-    d %= x.ndim; low, step = w.place(start, x.sizes[d], ()), w.form(step)
+    d %= x.ndim; low, step, x = w.place(start, x.sizes[d], ()), w.form(step), of_empty(w, x)
     if [k for k,_ in step] != [1]: raise Unknown('a slice with an open step')
     n = src.sizes[d]
     if n == x.sizes[d] and step == ((1, 1),): return expand_(w, x.sizes, src)
@@ -944,7 +993,7 @@ def slice_scatter_(w, sizes, x, src, d=0, start=None, stop=None, step=1):
     return table['add'](x, diff.at(d, (j,), e).like(sizes=x.sizes))
 @op('select_scatter', walk=True)
 def select_scatter_(w, sizes, x, src, d, i):
-    d %= x.ndim; at = w.place(i, x.sizes[d], ()); j = new_index(form_of(x.sizes[d]))
+    d %= x.ndim; at, x = w.place(i, x.sizes[d], ()), of_empty(w, x); j = new_index(form_of(x.sizes[d]))
     old = chosen(w.one(x, d), d, at, None) if x.axes[d] else x.on([k for k in range(x.ndim) if k != d])
     diff = unsqueeze_(table['sub'](src, old), d)
     return table['add'](x, diff.at(d, (j,), diff.e*is_zero(minus([(j, 1)], at))).like(sizes=x.sizes))

@@ -181,11 +181,12 @@ class Walk:
         whose = (self.inputs | self.ups).get(n)
         if whose and whose not in self.buffers: raise Unknown(f'a write into {whose}')
         if n not in self.base: self.values[n] = new; self.written[n] = self.written.get(n, 0) + 1; return
-        if n.target is operator.getitem: raise Unknown('a write into a piece of a tensor')
+        if n.target is operator.getitem: return self.write_piece(n, *n.args, new)
         p, name, a = self.root(self.base[n]), n.target._schema.name.split('::')[1], [self.arg(v) for v in n.args[1:]]
         whole_ = self.now(p)
         if name in ('view', '_unsafe_view'): up = reshape_(self, whole_.sizes, new)
         elif name == 'select': up = select_scatter_(self, None, whole_, new, *a)
+        elif name == 'narrow': up = slice_scatter_(self, None, whole_, new, *a[:2])
         elif name == 'slice': up = slice_scatter_(self, None, whole_, new, *a)
         elif name in ('t', 'numpy_T', 'transpose', 'mT'): up = table[name](new, *a)
         elif name == 'unsqueeze': up = new.on([k for k in range(new.ndim) if k != a[0] % new.ndim])
@@ -194,13 +195,24 @@ class Walk:
         self.write(p, up.like(sizes=whole_.sizes))
         self.values[n], self.seen[n] = new, self.version(p)
 
+    def write_piece(self, n, pieces, k, new):
+        "`new` becomes the piece `k` of a split tensor"
+        name, p = pieces.target._schema.name.split('::')[1], self.root(pieces.args[0])
+        d = next((self.arg(a) for a in (pieces.kwargs.get('dim'), *pieces.args[1 + (name != 'unbind'):]) if a is not None), 0)
+        before, whole_ = self.now(pieces)[:k], self.now(p)
+        if name == 'unbind': up = select_scatter_(self, None, whole_, new, d, k)
+        else: up = slice_scatter_(self, None, whole_, new, d, total(v.sizes[d % v.ndim] for v in before))
+        self.write(p, up.like(sizes=whole_.sizes))
+        self.values[n], self.seen[n] = new, self.version(self.base[n])
+
     def compute(self, n):
         if n.target is operator.getitem: return self.arg(n.args[0])[n.args[1]]
         name, val = n.target._schema.name.split('::')[1], n.meta['val']
         if n.target._schema.is_mutable and name.endswith('_') and not name.endswith('__'): name = name[:-1]
         f = table.get(name)
         if f is None: raise Unknown(f"torch's {name}, which is not known on indices,", n.target)
-        args, kwargs = [self.arg(a) for a in n.args], {k: self.arg(v) for k,v in n.kwargs.items() if k not in silent}
+        args = [self.arg(a) for a in n.args]
+        kwargs = {k: self.arg(v) for k,v in n.kwargs.items() if k not in (*silent, 'out')}
         several = isinstance(val, (list, tuple))
         def of(v): return [*map(self.sizes, v.shape)]
         sizes = [of(v) for v in val if v is not None] if several else of(val)
@@ -229,9 +241,12 @@ class Walk:
         out, write = self.compute(n), name.endswith('_') and not name.endswith('__') and target._schema.is_mutable
         if name in views | maybe and isinstance(n.args[0], torch.fx.Node):
             self.base[n], self.seen[n] = n.args[0], self.version(n.args[0])
-        if write: self.write(n.args[0], out); self.same[n] = n.args[0]
+        if write or 'out' in n.kwargs:
+            where = n.args[0] if write else n.kwargs['out']
+            self.write(where, out)
+            self.same[n] = where
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
-        if not forward or write or not isinstance(out, Value) or out._e is None or out.hidden: return out
+        if not forward or n in self.same or not isinstance(out, Value) or out._e is None or out.hidden: return out
         if not val.is_floating_point(): return out # a mask stays what it is
         if name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
         if len(out.e.terms) < 2 and not any(a[0] in nests for a in out.e.atoms()): return out
