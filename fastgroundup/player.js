@@ -72,6 +72,8 @@ const start = root => {
     timer = setInterval(() => { go(at + 1); if (at == n - 1) stop() }, 1800)
   })
   slider.oninput = () => { stop(); go(slider.value - 1, true) }
+  // JupyterLab looks for this on what has the focus, before it takes a key for itself
+  root.addEventListener('focusin', e => e.target.dataset.lmSuppressShortcuts = 'true')
   root.addEventListener('keydown', k => {
     if (k.target == slider || k.target.closest('td') || k.ctrlKey || k.metaKey || k.altKey) return
     const i = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: n - 1 }[k.key]
@@ -190,6 +192,22 @@ const start = root => {
   })
   root.classList.add('on')
   go(0, true)
+
+  // all steps as tall as the tallest, so that what stands below does not move
+  let wide = 0
+  new ResizeObserver(() => {
+    if (root.clientWidth == wide) return
+    wide = root.clientWidth
+    const tall = steps.map(({ e }) => {
+      const was = e.className
+      e.style.minHeight = ''
+      e.classList.add('at')
+      const h = e.offsetHeight
+      e.className = was
+      return h
+    })
+    steps.forEach(({ e }) => e.style.minHeight = Math.max(...tall) + 'px')
+  }).observe(root)
 }
 document.querySelectorAll('.player').forEach(start)
 })()

@@ -547,8 +547,7 @@ def _write_html(w, most, brief=False):
     verb = {'made': 'makes', 'written': 'writes', 'added to': 'adds to', 'overwritten': 'overwrites'}[w.how]
     head = f'<b>{r.direction.capitalize()} through {escape(r.label)}</b>: it {verb} {_code(w.name, "wr")}'
     others = [(w.local, w.name)] + [(k, w.names[k]) for k in used]
-    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items())
-    here *= any(k != name for k,name in others)
+    here = ', '.join(f'{_code(k)} is {_code(name)}' for k,name in dict(others).items() if k != name)
     note = f'<p class="note">{escape(r.warnings[0][1])}</p>' if r.warnings and entry is r.writes[-1] else ''
     return (f'<p class="t">{head}{", where another step had written"*(w.how in ("added to", "overwritten"))}.</p>'
             f'<p class="how">{f"Here {here}." if here else ""}</p>{html}{note}')
@@ -699,6 +698,7 @@ def _applied(op, args, kwargs, given, result):
     alike = given is not None and kind(given) == kind(result)
     if alike and op in ('clone', 'alias', 'detach', 'lift_fresh', 'to_copy', 'view', 'expand'): return args[0]
     if op == 'copy' and isinstance(args[1], _Expr): return args[1]
+    if op in ('t', 'transpose') and matrix and given.numel() == 1: return args[0] # one number is its own transpose
     if op in ('t', 'transpose', 'permute') and matrix:
         return args[0] if op == 'permute' and args[1] == [0, 1] else _turned(args[0])
     if op == 'pow' and args[1] == 1: return args[0]

@@ -1,9 +1,10 @@
 """Look at the notebooks without running them, in a few seconds, and name the notebook and the cell of what is wrong:
 
 what is no notebook or not Python, directives that nobody knows, pictures and links that lead nowhere, figures without
-a description, times in outputs of cells that are not marked, an export out of step with the package, a public name
-without an entry in the reference, a page outside the navigation. Needs the extras dev and docs."""
-import argparse, ast, difflib, json, re, shutil, sys, tempfile, warnings
+a description, times in outputs of cells that are not marked, cells that are folded on the page and not in JupyterLab, an
+export out of step with the package, a public name without an entry in the reference, a page outside the navigation. With
+--fold, fold in JupyterLab what is folded on the page. Needs the extras dev and docs."""
+import argparse, ast, difflib, json, os, re, shutil, sys, tempfile, warnings
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,23 @@ def where(path, i, cell): return f"{path.relative_to(root).as_posix()}, cell {i}
 def place(path, test):
     "Where the first cell of the notebook at `path` stands for which `test` is true; None if there is none"
     return next((where(path, i, cell) for i,cell in enumerate(cells(path)) if test(cell)), None)
+
+def folded(cell):
+    "Whether the page hides a code cell, or folds it"
+    return bool(re.search(r'^#\|\s*(hide|code-fold:\s*true)\s*$', source(cell), re.M))
+
+def fold(path):
+    "Hide in JupyterLab the sources of the cells that the page hides or folds, and no others"
+    nb = json.loads(path.read_text(encoding='utf-8'))
+    for cell in nb['cells']:
+        if cell['cell_type'] != 'code': continue
+        cell['metadata'].pop('jupyter', None)
+        if folded(cell): cell['metadata']['jupyter'] = {'source_hidden': True}
+    with tempfile.TemporaryDirectory(dir=root, prefix='.fold-') as folder:
+        part = Path(folder)/path.name
+        part.write_text(json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + '\n', encoding='utf-8')
+        shutil.copymode(path, part)
+        os.replace(part, path)
 
 def in_code(cell):
     "What is wrong with a code cell, a sentence each"
@@ -52,6 +70,8 @@ def in_code(cell):
     except (SyntaxError, ValueError) as e:
         line = (getattr(e, 'lineno', 1) or 1) + len(text) - len(text.lstrip('\n')) # which IPython takes away
         yield f"syntax error in line {line}: {getattr(e, 'msg', e)}: {(getattr(e, 'text', '') or '').strip()}"
+    if folded(cell) != (cell['metadata'].get('jupyter', {}).get('source_hidden') is True):
+        yield ('folded on the page and open in JupyterLab' if folded(cell) else 'folded in JupyterLab alone') + '; check_nbs.py --fold mends it'
     outputs, marked = cell.get('outputs', []), re.search(f'^{timed}$', text, re.M)
     shown = [k for o in outputs for k in o.get('data', {})]
     if any(k.startswith('image/') for k in shown):
@@ -169,7 +189,10 @@ def problems():
     return found + in_navigation()
 
 def main():
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--fold', action='store_true', help='first fold in JupyterLab what is folded on the page')
+    if parser.parse_args().fold:
+        for path in notebooks(): fold(path)
     found = problems()
     for line in found: print(line)
     print(f'{len(notebooks())} notebooks, {len(found)} problem{"s"*(len(found) != 1)}')

@@ -1,5 +1,6 @@
 """Run the notebooks from top to bottom in Jupyter's kernel, as `jupyter nbconvert --execute` does, and compare each stored output
-with the fresh one; with --update, store the fresh ones, cleaned.
+with the fresh one; with --update, where one differs, store the fresh ones of the notebook, cleaned: what one page shows comes of
+one run, figures and tables alike.
 
 Compared are the texts, without addresses, paths and line numbers of sources. Whole numbers are equal, others within a
 thousandth, and those that are rounding alone (below 1e-5) within a factor of 100. Of figures, that there is one and of which
@@ -94,7 +95,7 @@ def differences(cell, outputs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('notebooks', nargs='*', type=Path, help='those to run; none: all')
-    parser.add_argument('--update', action='store_true', help='store the fresh outputs of the cells that differ, cleaned')
+    parser.add_argument('--update', action='store_true', help='store the fresh outputs of notebooks of which a cell differs, cleaned')
     args = parser.parse_args()
     paths = [p.resolve() for p in args.notebooks] or notebooks()
     for path in paths:
@@ -111,7 +112,8 @@ def main():
                 if not words: continue
                 stale += 1
                 print(f'{where(path, i, cell)}: {"updated" if args.update else "not what it prints"}\n{words}')
-                if args.update: cell['outputs'] = result['outputs'][cell['id']]
+            for cell in nb['cells'] if args.update and stale else ():
+                if cell['cell_type'] == 'code' and cell['id'] in result['outputs']: cell['outputs'] = result['outputs'][cell['id']]
             if result['error']: print(result['error'])
             elif args.update:
                 with tempfile.TemporaryDirectory(dir=root, prefix='.outputs-') as folder:
