@@ -67,7 +67,8 @@ def mark(cls:type) -> 'Mark': # a class of the name of an exercise
     """What is to be said of `cls`: the mistake, or that it is right, and proved where it can be
 
     The caller's random numbers stay as they are. `ValueError` for a class of another name."""
-    e = _named(getattr(cls, '__name__', cls))
+    if not isinstance(cls, type): raise ValueError(f'{cls!r} is no class; wanted the class that was written, as in mark(Bias)')
+    e = _named(cls.__name__)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20)
         try:
@@ -75,6 +76,7 @@ def mark(cls:type) -> 'Mark': # a class of the name of an exercise
             torch.manual_seed(20)
             same = torch.equal(layer.forward(*inputs), e.make(_class(e.given)).forward(*e.inputs()))
             if not same: return Mark(False, f'{e.name}: forward is not the one that was given')
+            if not callable(getattr(cls, 'bwd', None)): return Mark(False, f'{e.name}: the class has no bwd; wanted one')
             report = check_grads(layer, *inputs)
         except Exception as error: return Mark(False, f'{e.name}: {type(error).__name__}: {error}')
         if not report.ok:
