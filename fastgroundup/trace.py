@@ -213,6 +213,12 @@ def _words(formula, width):
 
 def _short(name): return name if len(name) <= 11 else f'{name[:10]}…'
 
+def _room(tensors, ops):
+    "Inches from one tensor to the next, in which the names of both and of the layer between have room"
+    letters = [max(len(line) for name,_ in named for line in name.split('\n')) for named in (tensors, ops)]
+    box, ellipse = 0.085*letters[0] + 0.11, (0.085*letters[1] + 0.083)*2**0.5
+    return max(1.7, box + ellipse + 0.4)
+
 def _passed(layer, inputs):
     "The ledger of a pass that is to be drawn; `ValueError` where it did not come to an end"
     ledger = trace(layer, *inputs)
@@ -244,8 +250,8 @@ def draw(layer:Module, # a layer, a composite or a Model
         others = [e for e in first if e is not came]
         given = [(k, tuple(p.shape)) for k,p in params.items()] + [e[:2] for e in others*(len(forward) == 1)]
         if len(given) > 2: given = given[:1] + [(f'{len(given)-1} more', 'tensors')]
-        kind = type(modules[name]).__name__
-        ops.append((_short(kind), [f'{_short(k)}\n{shape}' for k,shape in given]))
+        kind = re.sub('(?<=[a-z])(?=[A-Z])', '\n', type(modules[name]).__name__)
+        ops.append(('\n'.join(map(_short, kind.split('\n'))), [f'{_short(k)}\n{shape}' for k,shape in given]))
         lines = (wrote.get(f'{came.name}.g', 'nothing') if came else 'nothing').split('\n')
         back.append(f'{len(groups)-i}.  ' + '\n'.join(lines[:6] + ['…']*(len(lines) > 6)))
         many = [f'{len(params)} gradients,\nwritten inside'] if len(params) > 3 else None
@@ -256,7 +262,9 @@ def draw(layer:Module, # a layer, a composite or a Model
         first, last = most - most//2, len(groups) - most//2
         ops[first:last], back[first:last], grads[first:last] = [('…', [])], [f'… {last-first} layers not drawn'], ['']
         del tensors[first+1:last]
-    return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/4)), width=1.7)
+    width = _room(tensors, ops)
+    most = max(1, int(7.4/width)) # in a row
+    return draw_chain(tensors, ops, back, grads, per_row=math.ceil(len(ops)/math.ceil(len(ops)/most)), width=width)
 
 # %% ../nbs/06b_draw.ipynb #15384820
 def film_strip(layer:Module, # a layer, a composite or a Model
