@@ -51,6 +51,7 @@ def test_nothing_is_wrong(scratch):
     (cell('code', 'def f(:\n    pass'), 'syntax error in line 1'),
     (cell('code', 'return 5'), "syntax error in line 1: 'return' outside function"),
     (cell('code', '#| exprot\nx = 1'), 'unknown directive exprot; is it export?'),
+    (cell('code', '#| hide\nx = 1'), 'folded on the page and open in JupyterLab'),
     (cell('code', 'x = 1\n#| hide'), '#| hide below the first line of code is not read'),
     (cell('markdown', '![a drawing](images/none.svg)'), 'the image images/none.svg leads nowhere'),
     (cell('markdown', '`<<<<<<< HEAD`'), 'a conflict that is not settled'),
