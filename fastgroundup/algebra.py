@@ -141,6 +141,9 @@ def zero(form):
     low, high = bounds(form)
     if not form: return one
     if at_least(low, 1) or at_least(negative(high), 1): return number(0)
+    indices = [(k, c) for k,c in form if is_index(k)]
+    if len(indices) > 1 and not (low and high): # n - 1 - i + j is 0 at the last i and the first j alone
+        return product(zero(((k, 1),) if (c > 0) == (not low) else minus([*k[1], (1, -1)], [(k, 1)])) for k,c in indices)
     return atom(('zero', form if form[0][1] > 0 else negative(form)))
 def from0(form):
     "[form >= 0]"
@@ -195,6 +198,13 @@ def term(c, bound, factors) -> Expr:
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
     told = [(v, L) for a in kept if a[0] == 'zero' for v,L in _solved(a)]
+    for v,L in told: # [i = 3] [i = j + 1] is [i = 3] [3 = j + 1]
+        if any(map(is_index, L)): continue
+        others = [a for a in kept if a[0] in facts01 and v in dict(a[1]) and not (a[0] == 'zero' and (v, L) in _solved(a))]
+        others = [a for a in others if not any(k != v and v in indices_in(k) for k,_ in a[1] if is_index(k))]
+        if others:
+            out = product([number(c), *(put_atom(a, {v: L}) if a in others else atom(a, p) for a,p in kept.items())])
+            return out.sum(bound)
     for a in [a for a in kept if a[0] == 'from0']: # [i >= 6] [i = j + 6] is [i = j + 6]
         if any(v in free(a) and put_atom(a, {v: L}) == one or follows(a[1], v, L) for v,L in told): kept.pop(a)
     for a,b in itertools.combinations([a for a in kept if a[0] == 'from0'], 2): # [3 <= i <= 5]: one of few, or none
@@ -425,6 +435,7 @@ class Names:
     "Results that have a name of their own, such as `@3`, and what each of them is: `{name: (indices, Expr)}`"
     def __init__(self):
         self.meant, self.known, self.over, self.constants, self.slopes, self.facts = {}, {}, {}, set(), {}, None
+        self.stop = None # when to look no further
     def name(self, ixs, e) -> Expr:
         "An entry of a name for `e` on the indices `ixs`; the same name for the same expression"
         ixs = tuple(ixs)
@@ -504,9 +515,10 @@ class Names:
             if a[0] == 'fn': return applied(a[1], self.written_out(a[2], name))
             return self.written_out(a[1], name) if a[0] == 'sum' else expr_of(a)
         return e.map(lambda a, p: power(of(a), p, a[0] == 'sum'))
-    def vanishes(self, e, seconds=20) -> bool:
+    def vanishes(self, e, seconds=40) -> bool:
         """Whether `e` is shown to be 0: as it stands, or with names written out, first of what is no polynomial,
-        then the others, from the last to the first"""
+        then the others, from the last to the first. All that is asked has `seconds` of a processor together."""
+        self.stop = self.stop or time.process_time() + seconds
         if self.facts is None:
             self.facts = []
             for name,(ixs,what) in self.meant.items(): # such as: deviations add up to 0, a softmax to 1
@@ -519,15 +531,14 @@ class Names:
         if self._cleared(e): return True
         def is_polynomial(name): return not any(a[0] in nests for a in self.meant[name][1].atoms())
         names = sorted(reversed(self.meant), key=is_polynomial)
-        stop = time.process_time() + seconds
         while n := next((n for n in names if f"'{n}'" in e.key), None):
             e = self.written_out(e, n)
-            if len(e.terms) > 1000 or time.process_time() > stop: return False
+            if len(e.terms) > 1000 or time.process_time() > self.stop: return False
             if self._cleared(e): return True
         return False
     def _cleared(self, e):
-        rest = cleared(e, self.facts)
-        if rest.terms and len(rest.terms) < 60: rest = cleared(spread(rest), self.facts)
+        rest = cleared(e, self.facts, self.stop)
+        if rest.terms and len(rest.terms) < 60: rest = cleared(spread(rest), self.facts, self.stop)
         if rest.terms and len(rest.terms) < 60: rest = multiplied_out(rest) or rest
         return not rest.terms
 
@@ -545,9 +556,10 @@ def rule(base, meant):
     outside = product([number(1/Fraction(c)), *(atom(a, -p) for a,p in f if a[0] == 'size')])
     return b, plain(f), outside*(expr_of(('sum', base)) - (meant - Expr({m: c}))), sorted(base.free, key=order)
 
-def matches(pattern, bound, loose, b, f, new):
+def matches(pattern, bound, loose, b, f, new, stop=math.inf):
     "The ways to find the factors `pattern` among `f`: (what stands for its indices, the factors that are left)"
     if not pattern: yield new, f; return
+    if time.process_time() > stop: return
     (a, p), *more = pattern
     for k,(t,q) in enumerate(f):
         if t[0] != a[0] or t[0] in ('entry', 'fn') and t[1] != a[1] or q < p: continue
@@ -560,13 +572,14 @@ def matches(pattern, bound, loose, b, f, new):
             if None in choice or len(set(summed)) < len(summed) or not all(v in b for v in summed): continue
             if any(new2[v] in summed for v in loose if v in new2): continue
             if put_atom(a, new2) != expr_of(t): continue
-            yield from matches(more, bound, loose, b, f[:k] + [(t, q-p)]*(q > p) + f[k+1:], new2)
+            yield from matches(more, bound, loose, b, f[:k] + [(t, q-p)]*(q > p) + f[k+1:], new2, stop)
 
-def reduced(e, facts=(), steps=3000, seconds=10):
+def reduced(e, facts=(), steps=3000, until=math.inf): # of this processor's time, and ten seconds at most
     "`e` with the name of a denominator wherever the sum that it stands for occurs in a term"
-    rules, seen, same_as, stop = list(facts), set(), {}, time.process_time() + seconds
+    rules, seen, same_as, stop = list(facts), set(), {}, min(time.process_time() + 10, until)
     def general(base): return {v: ('index', v[1], f'%r{j}') for j,v in enumerate(sorted(base.free, key=order))}
     def rewrite(m, c):
+        if time.process_time() > stop: return None
         b, f = opened(m)
         for k,(a,p) in enumerate(f):
             if a[0] != 'sum': continue
@@ -574,7 +587,7 @@ def reduced(e, facts=(), steps=3000, seconds=10):
             if known := same_as.get(a[1].rename(new)): # a sum that is a power of another, such as 1 + 2e + ee
                 return (term(c, [], f[:k] + f[k+1:])*power(known.put({w: v for v,w in new.items()}), p, True)).sum(b)
         for bound,pattern,meant,loose in rules:
-            for new,left in matches(pattern, bound, loose, b, f, {}):
+            for new,left in matches(pattern, bound, loose, b, f, {}, stop):
                 gone = {new[v] for v in bound}
                 if any(free(a) & gone for a,_ in left) or not all(v in new for v in loose): continue
                 return (term(c, [], left)*meant.put({v: new[v] for v in loose})).sum(v for v in b if v not in gone)
@@ -598,14 +611,14 @@ def reduced(e, facts=(), steps=3000, seconds=10):
         e, changed = once(e)
     return e
 
-def cleared(e, facts=()):
+def cleared(e, facts=(), until=math.inf):
     "`e` reduced, multiplied by what has negative powers, and reduced again"
-    e = reduced(e, facts)
+    e = reduced(e, facts, until=until)
     for _ in range(4):
         if not e.terms: break
         rest = common(e, is_exp)[2]
         if rest == e: break
-        e = reduced(rest, facts)
+        e = reduced(rest, facts, until=until)
     return e
 
 def multiplied_out(e, most=400):
@@ -644,7 +657,8 @@ def spread(e, most=4):
         return atom(('from0', linear([*base, (1, -1)]))) + at(range(c + 1)) - at(range(c + 1, 0))
     e, out = e.map(by_cases), []
     told = {i for _,f in e.terms for a,_ in f if a[0] == 'zero' for i in free(a)}
-    own = [i for i in e.free if i in told and i[0] == 'index' and is_few(i, most)]
+    own = [i for i in e.free if i in told and i[0] == 'index' and is_few(i, 3*most)]
+    if math.prod(i[1][0][1] for i in own) > 60: own = []
     for m,c in e.terms.items():
         b, f = opened(m)
         few = [*(i for i in b if is_few(i, most)), *own]

@@ -890,7 +890,7 @@ def placed(w, e, j, form):
 def index_(w, sizes, x, *args):
     items = args[0] if isinstance(args[0], list) else [args[0]]
     if w.name == 'index_select': items = [None]*(args[0] % x.ndim) + [args[1]]
-    elif any(a not in (-1, False) for a in args[1:]): raise Unknown('an embedding with such arguments')
+    elif any(a is not False and a != -1 for a in args[1:]): raise Unknown('an embedding with such arguments')
     at = [k for k,i in enumerate(items) if i is not None]
     if at != list(range(at[0], at[-1] + 1)): raise Unknown('indices that do not stand together')
     axes, _, ys = aligned(*(items[k] for k in at))
@@ -953,8 +953,10 @@ def index_put_(w, sizes, x, items, src, accumulate=False):
     over, lengths_, ys = aligned(*(items[k] for k in at))
     for k in at: x = w.one(x, k)
     forms, own = [w.label(y, x.axes[k][0][1]) for k,y in zip(at, ys)], flat(over)
-    alone = all(any(sole(f) == a for f in forms) for a in own)
-    if len(own) == 1 and len(forms) == 1 and (i := sole(forms[0])) and is_listed(i): alone = len({*listing(i)}) == len(listing(i))
+    def tells(form, a): # where on its axis a place is
+        i = sole(form)
+        return i == a or i is not None and is_listed(i) and i[3] == (a,) and len({*listing(i)}) == len(listing(i))
+    alone = all(any(tells(f, a) for f in forms) for a in own)
     if not (accumulate or alone and not any(s != one and not a for a,s in zip(over, lengths_))):
         raise Unknown('index_put at places of which one may come twice, so that the last stays')
     full = [*x.sizes[:at[0]], *lengths_, *x.sizes[at[-1]+1:]]

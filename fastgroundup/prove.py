@@ -6,7 +6,7 @@
 __all__ = ['Claim', 'Proof', 'prove']
 
 # %% ../nbs/05_prove.ipynb #79abb3eb
-import math, re, warnings
+import math, re, time, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -135,7 +135,7 @@ def prove(layer:Module, # a layer, a composite or a Model
 def _leaf(proof, step):
     "A layer with a `bwd`"
     x = examine(step)
-    def shown(x): return x.wrong or all(x.verdict(k) == 'proved' for k in step.asked)
+    def shown(x): return x.wrong or all(x.verdict(k) == 'proved' for k in step.asked) or time.process_time() > step.until
     if not shown(x): x = _for_its_weights(step, x)
     if not shown(x): x = _at_one_size(step, x, proof)
     proof.conditions, proof.problems, proof.corner, formulas = x.conditions, x.problems, x.corner, _formulas(x, proof)

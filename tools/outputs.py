@@ -59,6 +59,7 @@ def plain(text):
     text = re.sub(r'( at)? 0x[0-9a-f]{4,}\b', '', text) # nbdev_clean takes addresses away
     text = re.sub(r'(\.py)(#L\w+|:\d+)', r'\1', text) # the line, of a link to the source or of a place in it
     text = text.replace(str(root), '…')
+    text = re.sub(r'^.+, threads \d+, .+, torch .+$', 'the machine', text, flags=re.M) # as `bench` names it
     text = re.sub(r'/(?:tmp|var/folders)/[\w./-]+', '…', text)
     return '\n'.join(line.rstrip() for line in text.strip().splitlines())
 
