@@ -649,6 +649,9 @@ def spread(e, most=4):
     "`e` with sums over a few places, and what is told of one of them, written out, and [i >= j] as [i > j] + [i = j]"
     def each(a, p):
         if a[0] != 'from0': return atom(a, p)
+        low, high = map(dict, bounds(a[1])) # of i - 2, which is -2 or more: all but [i = 0] and [i = 1]
+        if {*low} == {1} and -3 <= low[1] < 0: return 1 - total(zero(linear([*a[1], (1, t)])) for t in range(1, 1 - low[1]))
+        if {*high} <= {1} and 0 <= high.get(1, 0) <= 3: return total(zero(linear([*a[1], (1, -t)])) for t in range(high.get(1, 0) + 1))
         if a[1][0][1] < 0: return 1 - each(('from0', linear((*negative(a[1]), (1, -1)))), 1)
         c = dict(a[1]).get(1, 0)
         if not -3 <= c <= 3: return expr_of(a)

@@ -473,7 +473,7 @@ def work(graph, at={}):
         if isinstance(a, torch.dtype): return 'float' if a.is_floating_point else str(a)
         try: return str(a) if isinstance(a, bool) else f'{float(a):.10g}'
         except (TypeError, ValueError): return str(a)
-    quiet = {'sym_size', 'sym_numel', 'sym_stride', 'detach'}
+    quiet = {'sym_size', 'sym_numel', 'sym_stride', 'detach', 'alias'}
     def counts(n): # a slice that is the whole is an operation on open sizes only
         if n.op != 'call_function' or not isinstance(n.target, torch._ops.OpOverload): return False
         name = n.target._schema.name.split('::')[1]
