@@ -518,7 +518,7 @@ class Names:
     def vanishes(self, e, seconds=40) -> bool:
         """Whether `e` is shown to be 0: as it stands, or with names written out, first of what is no polynomial,
         then the others, from the last to the first. All that is asked has `seconds` of a processor together."""
-        self.stop = self.stop or time.process_time() + seconds
+        self.stop = self.stop or time.thread_time() + seconds
         if self.facts is None:
             self.facts = []
             for name,(ixs,what) in self.meant.items(): # such as: deviations add up to 0, a softmax to 1
@@ -533,7 +533,7 @@ class Names:
         names = sorted(reversed(self.meant), key=is_polynomial)
         while n := next((n for n in names if f"'{n}'" in e.key), None):
             e = self.written_out(e, n)
-            if len(e.terms) > 1000 or time.process_time() > self.stop: return False
+            if len(e.terms) > 1000 or time.thread_time() > self.stop: return False
             if self._cleared(e): return True
         return False
     def _cleared(self, e):
@@ -559,7 +559,7 @@ def rule(base, meant):
 def matches(pattern, bound, loose, b, f, new, stop=math.inf):
     "The ways to find the factors `pattern` among `f`: (what stands for its indices, the factors that are left)"
     if not pattern: yield new, f; return
-    if time.process_time() > stop: return
+    if time.thread_time() > stop: return
     (a, p), *more = pattern
     for k,(t,q) in enumerate(f):
         if t[0] != a[0] or t[0] in ('entry', 'fn') and t[1] != a[1] or q < p: continue
@@ -574,12 +574,12 @@ def matches(pattern, bound, loose, b, f, new, stop=math.inf):
             if put_atom(a, new2) != expr_of(t): continue
             yield from matches(more, bound, loose, b, f[:k] + [(t, q-p)]*(q > p) + f[k+1:], new2, stop)
 
-def reduced(e, facts=(), steps=3000, until=math.inf): # of this processor's time, and ten seconds at most
+def reduced(e, facts=(), steps=3000, until=math.inf): # of this thread's time, and ten seconds at most
     "`e` with the name of a denominator wherever the sum that it stands for occurs in a term"
-    rules, seen, same_as, stop = list(facts), set(), {}, min(time.process_time() + 10, until)
+    rules, seen, same_as, stop = list(facts), set(), {}, min(time.thread_time() + 10, until)
     def general(base): return {v: ('index', v[1], f'%r{j}') for j,v in enumerate(sorted(base.free, key=order))}
     def rewrite(m, c):
-        if time.process_time() > stop: return None
+        if time.thread_time() > stop: return None
         b, f = opened(m)
         for k,(a,p) in enumerate(f):
             if a[0] != 'sum': continue
@@ -595,7 +595,7 @@ def reduced(e, facts=(), steps=3000, until=math.inf): # of this processor's time
         out = [(Expr({m: c}), rewrite(m, c)) for m,c in e.terms.items()]
         return total(a if r is None else r for a,r in out), any(r is not None for _,r in out)
     changed = True
-    while changed and steps > 0 and time.process_time() < stop:
+    while changed and steps > 0 and time.thread_time() < stop:
         bases = {a[1] for a in e.atoms() if a[0] == 'sum'} - seen
         for base in sorted(bases, key=lambda x: (x.depth, len(x.terms), x.key)):
             seen.add(base)

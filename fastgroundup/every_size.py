@@ -19,7 +19,7 @@ class Step:
     "A layer and what it is called with: what can be recorded with open sizes, and run on numbers"
     def __init__(self, layer, inputs, prior=()): # prior: ids of tensors that have a part of their gradient already
         self.layer, self.inputs, self.fixed = layer, inputs, {} # {(name, axis): why it is no open size}
-        self.until = time.process_time() + 60 # when to look no further for sizes at which it can be shown
+        self.until = time.thread_time() + 60 # when to look no further for sizes at which it can be shown
         self.turned = () # places where `is_contiguous` gets its other answer
         named = [(k, t) for k,t in named_args(layer, inputs) if isinstance(t, Tensor)]
         taken = {k for k,_ in named}

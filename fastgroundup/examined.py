@@ -44,7 +44,7 @@ def show(step, r, split, labels):
     w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split,
              labels, [*letters.values()], step.layer.named_buffers())
     o, names, rows, said = w.now(out), w.names, {}, {}
-    names.stop = min(time.process_time() + 40, step.until)
+    names.stop = min(time.thread_time() + 40, step.until)
     m = elementwise(lambda a, b: a*b)(o, w.now(up))
     loss = m.e.sum(i for a in m.axes for i in a)*product(s for a,s in zip(m.axes, m.sizes) if not a)
     for k,n in zip(step.asked, grads):
@@ -488,7 +488,7 @@ def examine(step):
     """A step at all sizes; where that is not shown, with sizes the same that were given so; where it is right only at
     a size that the layer holds as a number, at that size"""
     x = Examined(step)
-    if time.process_time() > step.until: return x
+    if time.thread_time() > step.until: return x
     if not x.wrong and any(x.verdict(k) != 'proved' for k in step.asked) and len(x.paths) < x.most:
         y = Examined(step, tied=True)
         if y.wrong or all(y.verdict(k) == 'proved' for k in step.asked): return y

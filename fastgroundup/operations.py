@@ -200,7 +200,8 @@ def comparison(f, on_forms, exact_=False): # exact_: whether f is [x = y] of num
                 unknown = [k[2] for k,_ in a if is_index(k) and k[0] == 'label' and k[1] is None]
                 if unknown and b and is_index(b[0][0]) and b[0][0][1]: raise Labels(unknown[0], b[0][0][1])
             form = minus(x.form, y.form)
-            if not exact_ and any(is_top(k) or is_listed(k) for k,_ in form): raise Unknown('what lies before the place of a maximum, or of a list')
+            if not exact_ and any(is_top(k) or is_listed(k) for k,_ in form):
+                raise Unknown('what lies before the place of a maximum, or of a list')
             return Value(axes, sizes, on_forms(form))
         return Value(axes, sizes, f(x.e, y.e))
     return g
@@ -244,7 +245,8 @@ for _name,_f in dict(
     asin=lambda x: applied('asin', x), acos=lambda x: pi*half - applied('asin', x),
     acosh=lambda x: log(x + power(x*x - 1, half)), atanh=lambda x: (log(1 + x) - log(1 - x))*half,
     atan2=lambda y, x: applied('atan', y/x) + pi*(1 - step(x))*(2*step(y) - 1),
-    hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1), logaddexp=lambda x, y: log(exp(x) + exp(y)),
+    hypot=lambda x, y: power(x*x + y*y, half), copysign=lambda x, y: x*(2*step(x) - 1)*(2*step(y) - 1),
+    logaddexp=lambda x, y: log(exp(x) + exp(y)),
     sinc=lambda x: applied('sin', pi*x)/(pi*x), special_entr=lambda x: -x*log(x),
     xlogy=lambda x, y: x*log(y),
     sinh=lambda x: (exp(x) - exp(-x))*half, cosh=lambda x: (exp(x) + exp(-x))*half,
@@ -283,7 +285,8 @@ def is_root(w, e):
     return not p.denominator % 2
 def is_above(w, x, low):
     "Whether `x` is a root, as a norm is, and `low` 1e-4 at most: then it is read as above that, which is a condition"
-    least = as_value(low)._e and as_value(low).e.number()
+    floor = as_value(low)._e
+    least = floor and floor.number()
     found = bool(least) and 0 < least <= 1e-4 and isinstance(x, Value) and x._e is not None and is_root(w, x.e)
     if found: w.assume(f'is above {float(least):g}')
     return found
@@ -481,7 +484,8 @@ def einsum_(equation, tensors, path=None):
         words = ins.split(',')
         dots = [''.join(free[:t.ndim - len(v) + 3])[::-1] if '...' in v else '' for v,t in zip(words, tensors)]
         ins = ','.join(v.replace('...', d) for v,d in zip(words, dots))
-        out = (out if out is not None else '...' + ''.join(sorted(l for l in {*equation} - {*'., '} if equation.count(l) == 1))).replace('...', max(dots, key=len))
+        once = ''.join(sorted(l for l in {*equation} - {*'., '} if equation.count(l) == 1))
+        out = ('...' + once if out is None else out).replace('...', max(dots, key=len))
     if out is None: out = ''.join(sorted(l for l in set(ins) if l != ',' and ins.count(l) == 1))
     axes, sizes, e = {}, {}, one
     for word,t in zip(ins.split(','), tensors):
@@ -936,11 +940,7 @@ def scattered(add):
 op('scatter_add', walk=True)(scattered(True)); op('scatter', walk=True)(scattered(False))
 @op('index_add', walk=True)
 def index_add_(w, sizes, x, d, y, src, alpha=1):
-    d %= x.ndim; y, src = y.fresh(), src.fresh(); form = w.label(y, form_of(x.sizes[d]))
-    (a,), b = y.axes, src.axes[d]
-    j = new_index(form_of(x.sizes[d])); hot = equal_places(w, minus([(j, 1)], form))
-    e = src.e.put(dict(zip(b, a)))
-    return table['add'](x, table['mul'](src.at(d, (j,), (e*hot).sum(a)).like(sizes=x.sizes), alpha))
+    return index_put_(w, sizes, x, [None]*(d % x.ndim) + [y], table['mul'](src, alpha), True)
 @op('index_put', walk=True)
 def index_put_(w, sizes, x, items, src, accumulate=False):
     "x, and at its places what is added: `src`, or what `src` is more than what stands there, where no place comes twice"

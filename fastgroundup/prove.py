@@ -89,7 +89,7 @@ def _letters(path, shape, rests=()):
     "Sizes by their letters; one of which every rest of a division was shown is its letter alone"
     letters = {s: s.func(n, integer=True) for s,n in path.letters.items()}
     whole = {path.now(path.r.symbols[k][i]) for (k,i,_),_ in rests}
-    def word(e): return (next(iter(e.free_symbols)) if e in whole else e).xreplace(letters)
+    def word(e): return (next(iter(e.free_symbols)) if e in whole and e.free_symbols else e).xreplace(letters)
     return tuple(str(s if isinstance(s, int) else word(path.now(s))) for s in shape)
 
 def _formulas(x, proof):
@@ -135,7 +135,7 @@ def prove(layer:Module, # a layer, a composite or a Model
 def _leaf(proof, step):
     "A layer with a `bwd`"
     x = examine(step)
-    def shown(x): return x.wrong or all(x.verdict(k) == 'proved' for k in step.asked) or time.process_time() > step.until
+    def shown(x): return x.wrong or all(x.verdict(k) == 'proved' for k in step.asked) or time.thread_time() > step.until
     if not shown(x): x = _for_its_weights(step, x)
     if not shown(x): x = _at_one_size(step, x, proof)
     proof.conditions, proof.problems, proof.corner, formulas = x.conditions, x.problems, x.corner, _formulas(x, proof)
