@@ -436,11 +436,12 @@ class Names:
     def __init__(self):
         self.meant, self.known, self.over, self.constants, self.slopes, self.facts = {}, {}, {}, set(), {}, None
         self.stop = None # when to look no further
-    def name(self, ixs, e) -> Expr:
-        "An entry of a name for `e` on the indices `ixs`; the same name for the same expression"
+    def name(self, ixs, e, new=True) -> Expr:
+        "An entry of a name for `e` on the indices `ixs`; the same name for the same expression; `e` if there is none, nor a new one"
         ixs = tuple(ixs)
         general = e.rename({i: ('index', i[1], f'%d{k}') for k,i in enumerate(ixs)}), tuple(i[1] for i in ixs)
         if general not in self.known:
+            if not new: return e
             self.known[general] = name = f'{"~" if rough(e) else "@"}{len(self.meant)}'
             self.meant[name] = ixs, e
         return entry(self.known[general], ixs)

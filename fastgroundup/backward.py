@@ -16,9 +16,10 @@ def add_grad(t:Tensor, # any shape
              value:Tensor, # of t's shape: one use's share of the gradient of the loss
             ):
     "Add `value` to `t.g` where it is wanted; `ValueError` for one of another shape"
-    if value.shape != t.shape:
-        raise ValueError(f'gradient of shape {tuple(value.shape)} for a tensor '
-                         f'of shape {tuple(t.shape)}; wanted the same shape')
+    if getattr(value, 'shape', None) != t.shape:
+        given = f'of shape {tuple(value.shape)}' if isinstance(value, Tensor) else value
+        raise ValueError(f'gradient {given} for a tensor of shape {tuple(t.shape)}; '
+                     'wanted the same shape')
     if not wants(t): return
     g = getattr(t, 'g', None)
     t.g = value if g is None else g + value

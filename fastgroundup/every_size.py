@@ -168,16 +168,17 @@ def _in_words(e):
     return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}{where}'
 
 # %% ../nbs/05d_every_size.ipynb #aa4e162c
-def settle(r, asked=True, order=True):
+def settle(r, asked=True, order=True, guards=True):
     """What torch's book says of the symbols of a recording: a function that puts in what it knows
 
     Without `asked`, only what shapes have to meet, or torch raises; not what the code has asked. Without `order`, not
-    which of two sizes is the greater."""
+    which of two sizes is the greater. Without `guards`, only what torch insists on in so many words: not what follows
+    from a size that the code has made a number."""
     import sympy
-    key = f'settled {asked} {order}'
+    key = f'settled {asked} {order} {guards}'
     if key in r.known: return r.known[key]
     own = {q.expr for q in r.questions if q.kind in ('asked', 'number')}
-    told = [g.expr for g in r.env.guards if asked or g.expr not in own and sympy.Not(g.expr) not in own]
+    told = [g.expr for g in r.env.guards if guards and (asked or g.expr not in own and sympy.Not(g.expr) not in own)]
     told += [q.expr for q in r.questions if q.kind in ('check', 'torch') and q.answer in (True, sympy.true)]
     told = [e for e in dict.fromkeys(told) if isinstance(e, (sympy.Eq, sympy.Ge))]
     meant = dict(r.env.replacements) if asked else {}
@@ -194,25 +195,28 @@ def settle(r, asked=True, order=True):
             once = [s for s in sorted(top.free_symbols, key=str) if sympy.degree(top, s) == 1
                     and s not in m.free_symbols]
             if once and sympy.gcd(top/once[0], m) == 1: meant[once[0]] = m*positive(once[0])
+    def positive_(e): return all(v.is_Symbol or v.is_Integer and v > 0 for term in sympy.Add.make_args(e)
+                                 for v in sympy.Mul.make_args(term))
     def whole_parts(): # that many pieces of 2 are all of it
         for e in map(now, told):
             parts = {f: sympy.Dummy(positive=True) for f in e.atoms(sympy.Function)
                      if type(f).__name__ in ('FloorDiv', 'CleanDiv')}
             if not isinstance(e, sympy.Eq) or not parts or 0 in (e.lhs, e.rhs): continue
             if not all(f.args[0].is_Symbol and f.args[1].is_Integer for f in parts): continue
-            quotient = sympy.fraction(sympy.cancel(e.lhs.xreplace(parts)/e.rhs.xreplace(parts)))
             pieces, all_ = (sympy.prod(v) for v in zip(*((f.args[1]*d, f.args[0]) for f,d in parts.items())))
-            if quotient not in ((pieces, all_), (all_, pieces)): continue
+            times = sympy.cancel((e.lhs - e.rhs).xreplace(parts)/(all_ - pieces))
+            if not (positive_(times) or positive_(-times)): continue
             meant.update({f.args[0]: f.args[1]*positive(f.args[0]) for f in parts})
-    def product_(e): return all(v.is_Symbol or v.is_Integer and v > 0 for v in (e.args if e.is_Mul else (e,)))
     def same(): # two that have to be the same: what is left of their quotient
         for e in map(now, told):
             if not isinstance(e, sympy.Eq) or not e.free_symbols or not (e.lhs.is_polynomial()
                                                                          and e.rhs.is_polynomial()): continue
             if 0 in (e.lhs, e.rhs): continue
             p, q = sympy.fraction(sympy.cancel(e.lhs/e.rhs))
-            for a,b in ((q, p), (p, q)):
-                if a.is_Symbol and a not in b.free_symbols and product_(b):
+            rest = sympy.expand(p - q)
+            alone = [(s, sympy.expand(s - rest/c)) for s in sorted(rest.free_symbols, key=str) for c in [rest.coeff(s)] if c in (1, -1)]
+            for a,b in ((q, p), (p, q), *alone):
+                if a.is_Symbol and a not in b.free_symbols and positive_(b):
                     meant[a] = b
                     break
     for step in (lambda: multiples(True), whole_parts, same, lambda: multiples(False), same): step()
@@ -262,7 +266,7 @@ def turning(r, orders=False):
             for q in some.values():
                 if not turns(q, settle(r, asked=False)) or not turns(q, settle(r)): continue
                 r.known[key].append(q)
-                if key == 'orders': r.known.pop('settled True True')
+                if key == 'orders': r.known.pop('settled True True True')
         if orders: return r.known[key]
     return r.known['orders'] + r.known['turning']
 
@@ -340,6 +344,13 @@ def implied(e, answer, least=1):
              if type(f).__name__ in ('FloorDiv', 'CleanDiv') and f.args in rests} # what is divided, less what it leaves
     if whole: e = type(e)(sympy.expand((e.lhs - e.rhs).xreplace(whole)), 0)
     if e in (True, False): return bool(e) == bool(answer)
+    for f in (f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv') and f.args[1].free_symbols):
+        ratios = {sympy.floor(sympy.expand(f.args[0]).coeff(s)/c) for s in f.args[1].free_symbols
+                  if (c := sympy.expand(f.args[1]).coeff(s)).is_number and c}
+        for times in {t - k for t in ratios if t.is_Integer for k in (0, 1)}: # (5n - 1)//n is 4
+            left = sympy.expand(f.args[0] - times*f.args[1])
+            if implied(sympy.Ge(left, 0), True, least) and implied(sympy.Lt(left, f.args[1]), True, least):
+                return implied(e.xreplace({f: times}), answer, least)
     parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv', 'Mod', 'PythonMod')
              and f.args[1].is_Integer]
     if parts: # by what a division leaves

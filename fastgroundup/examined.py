@@ -183,6 +183,7 @@ class Examined:
 
     def record_all(self):
         "Both sides of every question; where no sizes are found for the other side, it is a condition"
+        import sympy
         todo, done, r = [(None, None)], set(), None
         while todo:
             full = len(done) == self.most or len(todo) > 4*self.most
@@ -209,7 +210,7 @@ class Examined:
             if key in done: continue
             done.add(key)
             self.paths.append(path := self.shown(r, shapes, todo))
-            need = settle(r, asked=False)
+            need, sure = settle(r, asked=False), settle(r, asked=False, guards=False)
             for j,q in enumerate(asked):
                 found = []
                 if any(excludes(b, q) for b in asked[:j] if b.kind != 'number' and b.answer in (True, False)): continue
@@ -218,6 +219,7 @@ class Examined:
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
                     if any(found) or implied(need(q.expr), q.answer): continue
+                elif q.kind == 'number' and implied(sympy.Eq(sure(q.expr), q.answer), True): continue
                 self.conditions.append(condition(r, q))
             frozen = [*self.frozen(path, asked, because)]
             self.conditions += [condition(*because)] if because and frozen else frozen

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 from .backward import _pass, add_grad, mse_grad, wants
 from .forward import lin, mse, relu
-from .tape import Module, instead
+from .tape import Module, _as_it_was, instead
 
 # %% ../nbs/03_refactor.ipynb #698b9b1f
 _above = torch.ops.aten.threshold_backward.default
 
 def add_product(t, a, b):
     "Add `(a @ b).t()`, a product of matrices, to `t.g`: in memory that the pass has for it, or laid out as `t` is"
-    room = _pass.room.get(id(t))
-    if room is not None: add_grad(t, torch.mm(b.t(), a.t(), out=room))
+    room, g = _pass.room.get(id(t)), getattr(t, 'g', None)
+    if room is not None and g is None: add_grad(t, torch.mm(b.t(), a.t(), out=room))
+    elif room is not None and g is room: room.addmm_(b.t(), a.t())
     elif t.is_contiguous(): add_grad(t, torch.mm(b.t(), a.t()))
     else: add_grad(t, torch.mm(a, b).t())
 
@@ -27,7 +28,7 @@ class Lin(Module):
     def __init__(self, w, b): self.w, self.b = w, b
 
     def forward(self, x):
-        if x.ndim > 2: return lin(x.flatten(0, -2), self.w, self.b).view(*x.shape[:-1], -1)
+        if x.ndim > 2: return lin(x.flatten(0, -2), self.w, self.b).view(*x.shape[:-1], self.w.shape[-1])
         if x.ndim < 2 or self.b.shape != self.w.shape[1:]: return lin(x, self.w, self.b) # which says what does not fit
         if torch.get_num_threads() > 1: return lin(x, self.w, self.b)
         try: return torch.addmm(self.b.unsqueeze(1), self.w.t(), x.t()).t() # each unit's outputs side by side
@@ -80,15 +81,9 @@ class Model(Module):
                 x:Tensor # (n, ...) inputs
                ) -> Tensor: # what the last layer gives
         "What the layers make of `x`, without the loss; what they remember stays"
-        before = [(m, dict(vars(m))) for m in self.named_modules().values()]
-        try:
-            with instead(lambda layer,*args: layer.forward(*args)):
-                for l in self.layers: x = l(x)
-            return x
-        finally:
-            for m,held in before:
-                vars(m).clear()
-                vars(m).update(held)
+        with _as_it_was(self), instead(lambda layer,*args: layer.forward(*args)):
+            for l in self.layers: x = l(x)
+        return x
 
 # %% ../nbs/03_refactor.ipynb #6b4bec1f
 class Add(Module):
@@ -122,6 +117,7 @@ class Residual(Module):
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from .compare import test_grad
 from .tape import Module, go_back
 
@@ -129,27 +125,27 @@ from .tape import Module, go_back
 class _ByHand(torch.autograd.Function):
     "A call of a layer as autograd sees it: the gradients of parameters and arguments are those that its `bwd` writes"
     @staticmethod
-    def forward(ctx, layer, params, *given): # the parameters, which autograd has to see, and the arguments
-        args = [a.detach() if isinstance(a, Tensor) else a for a in given[len(params):]]
-        out = layer(*args)
-        ctx.call, ctx.params = (layer, layer.args, out, layer.tape), params
+    def forward(ctx, layer, params, spec, *given): # the parameters, which autograd has to see, and the arguments
+        leaves = [a.detach() if isinstance(a, Tensor) else a for a in given[len(params):]]
+        out = layer(*tree_unflatten(leaves, spec))
+        ctx.call, ctx.params, ctx.leaves = (layer, layer.args, out, layer.tape), params, leaves
         return out.detach()
 
     @staticmethod
     @once_differentiable
     def backward(ctx, g):
         layer, args, out, tape = ctx.call
-        out.g, n = g, 2 + len(ctx.params)
-        unwanted = [a for a,asked in zip(args, ctx.needs_input_grad[n:]) if isinstance(a, Tensor) and not asked]
+        out.g, n = g, 3 + len(ctx.params)
+        unwanted = [a for a,asked in zip(ctx.leaves, ctx.needs_input_grad[n:]) if isinstance(a, Tensor) and not asked]
         go_back(layer, args, out, tape, unwanted=unwanted)
-        found = [getattr(t, 'g', None) for t in (*ctx.params, *args)]
+        found = [getattr(t, 'g', None) for t in (*ctx.params, *ctx.leaves)]
         for p in ctx.params: p.g = None
-        return None, None, *found
+        return None, None, None, *found
 
 class _TorchLayer(nn.Module):
     def __init__(self, layer):
         super().__init__()
-        self.by_hand = layer
+        self.by_hand, self.places = layer, []
         for name,t in (*layer.named_params().items(), *layer.named_buffers().items()):
             *path, last = name.split('.')
             inner = self
@@ -160,8 +156,14 @@ class _TorchLayer(nn.Module):
             else: # the tensor itself becomes the parameter, so that layer and module never hold two
                 t._is_param = True
                 inner.register_parameter(last, t.requires_grad_())
+                self.places.append((inner, last, t))
 
-    def forward(self, *args): return _ByHand.apply(self.by_hand, self.by_hand.params(), *self.by_hand.params(), *args)
+    def forward(self, *args):
+        (leaves, spec), params = tree_flatten(args), self.by_hand.params()
+        if any(getattr(m, k) is not t for m,k,t in self.places):
+            raise RuntimeError(f'a parameter of {type(self.by_hand).__name__} was replaced; wanted new values in it, as '
+                               'with p.data.copy_ or load_state_dict')
+        return _ByHand.apply(self.by_hand, params, spec, *params, *leaves)
     def train(self, mode=True):
         self.by_hand.train(mode)
         return super().train(mode)

@@ -67,7 +67,8 @@ class BatchNorm(Module):
     x `(n, c, ...)`, w and b `(c,)`, as in `nn.BatchNorm2d`. Training moves the running
     mean and variance (that over n-1) by `momentum` to the batch's; after `eval()` they
     are used. `ValueError` for one value a channel in training."""
-    buffers, whole_batch = ('running_mean', 'running_var'), 'over_ranks'
+    buffers = 'running_mean', 'running_var'
+    whole_batch = property(lambda self: self.training and 'over_ranks')
     def __init__(self, w, b, momentum=0.1, eps=1e-5):
         self.w, self.b, self.momentum, self.eps = w, b, momentum, eps
         self.running_mean, self.running_var = torch.zeros_like(b), torch.ones_like(b)
@@ -80,10 +81,10 @@ class BatchNorm(Module):
             each = 0, *range(2, x.ndim)
             own = x[:, 0].numel()
             n, mean = over_ranks(own, x.mean(each, keepdim=True))
-            if n == 1:
-                raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has one '
-                                 'value for each channel; wanted two at least in '
-                                 'training, or eval()')
+            if n < 2:
+                raise ValueError(f'BatchNorm: x of shape {tuple(x.shape)} has '
+                                 f'{"one" if n else "no"} value for each channel; wanted '
+                                 'two at least in training, or eval()')
             c = x - mean
             n, var = over_ranks(own, c.square().mean(each, keepdim=True))
             self.running_mean.lerp_(mean.flatten(), self.momentum)
@@ -111,7 +112,8 @@ class Dropout(Module):
     """A share `p` of the entries becomes 0, the others `1/(1-p)` times as large
 
     After `eval()` all stay. x of any shape."""
-    whole_batch = 'over_ranks' # its random numbers are those of the whole batch
+    whole_batch = property( # its random numbers are those of the whole batch
+        lambda self: self.training and self.p > 0 and 'over_ranks')
     def __init__(self, p:float): # from 0 to less than 1
         if not 0 <= p < 1:
             raise ValueError(f'p={p}; wanted a share from 0 to less than 1')

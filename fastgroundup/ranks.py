@@ -24,7 +24,8 @@ def part_backward(model:Module, # that was called on a part of a batch
     """Leave the part of the gradients of a whole batch that is due to some of its rows
 
     `ValueError` for a loss without `reduction`, which says `'mean'` or `'sum'`."""
-    how = getattr(model.tape[-1].layer, 'reduction', None) if model.tape else None
+    last = model.tape[-1].layer if model.tape else None
+    how = getattr(getattr(model, 'loss', last), 'reduction', None)
     if how not in ('mean', 'sum'):
         raise ValueError(f"a loss whose reduction is {how!r}; "
                          "wanted 'mean' or 'sum', over rows")
@@ -60,8 +61,11 @@ def pieces(model:Module, # called as model(x, targ), its loss a mean or a sum ov
 
     `x.g` stands in the memory of the one before, unless somebody else holds it. `ValueError` for sizes that do not fit,
     a loss without `reduction`, a layer that needs the `whole_batch`. A pass that fails leaves no gradients."""
+    if not isinstance(model, Module): raise ValueError(f'a {type(model).__name__}; wanted a Module')
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f'size={size}; wanted 1 or more rows at a time')
+    if not x.ndim or not targ.ndim: raise ValueError('x or targ without rows')
     n, input_grad = len(x), input_grad and x.is_floating_point()
-    if size < 1: raise ValueError(f'size={size}; wanted 1 or more rows at a time')
     if not n or len(targ) != n:
         raise ValueError(f'{n} rows of x and {len(targ)} of targ; wanted as many, and one at least')
     for m in model.named_modules().values():

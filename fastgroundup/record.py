@@ -167,7 +167,7 @@ class Asking(ShapeEnv):
         direct = f.f_code.co_filename == torch.__file__ # an operator or a method of SymInt, called by...
         where, inside = _place(f)
         if kind == 'asked' and (not direct or inside): kind = 'torch'
-        elif kind == 'asked' and _is_machinery(f.f_back if direct else f): kind = 'check'
+        elif kind == 'asked' and _is_machinery(by := f.f_back if direct else f) and by.f_code.co_name != 'chunk': kind = 'check'
         self.questions.append(Question(expr, answer, kind, where))
     def evaluate_sym_node(self, node, *args, **kwargs):
         answer = super().evaluate_sym_node(node, *args, **kwargs)
@@ -198,9 +198,10 @@ class Looking(torch.overrides.TorchFunctionMode):
 
 # %% ../nbs/08c_sizes.ipynb #8de5396a
 _one = threading.RLock() # one thread at a time records
+_most = math.lcm(*range(1, 41)) # of a size; as its bounds are divided by what a size is divided by, and compared
 @contextlib.contextmanager
 def open_sizes():
-    """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `divmod`, and two of torch's functions;
+    """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `divmod`, and three of torch's functions;
     words and hashes of a size ask what it is. In this thread alone"""
     from torch._subclasses.fake_tensor import FakeTensor
     S, T, F, mine = torch.SymInt, torch.Tensor, torch.nn.functional, threading.get_ident()
@@ -215,6 +216,9 @@ def open_sizes():
         at = places(n - size + 1) if one else places((n - size)//step + 1)*step
         x = x.movedim(d, 0)[at.unsqueeze(1) + places(size)] # (places, kernel, the others)
         return x.movedim(1, -1).movedim(0, d)
+    def chunk(old, x, chunks, dim=0): # into equal pieces, where there are such
+        n = x.shape[dim]
+        return x.split([n//chunks]*chunks, dim) if n % chunks == 0 else old(x, chunks, dim)
     def data_ptr(_, t):
         if sys._getframe(2).f_code.co_filename.startswith(_own): return id(t)
         raise NotImplementedError('data_ptr')
@@ -225,7 +229,8 @@ def open_sizes():
            (S, '__divmod__'): lambda _, s, o: (s//o, s % o), (S, '__repr__'): words,
            (S, '__hash__'): lambda old, s: old(s) if by_torch() else hash(int(s)),
            (S, '__str__'): words, (S, '__format__'): words,
-           (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr}
+           (F, 'one_hot'): one_hot, (T, 'unfold'): unfold, (T, 'data_ptr'): data_ptr,
+           (T, 'chunk'): chunk, (torch, 'chunk'): chunk}
     def here(f, old):
         def g(*args, **kwargs):
             return f(old, *args, **kwargs) if threading.get_ident() == mine else old(*args, **kwargs)
@@ -264,7 +269,7 @@ def recorded(f, # a function of tensors
         for k,t in zip(named, tensors):
             symbols[k] = [s.node.expr if isinstance(s, torch.SymInt) else s for s in t.shape]
             for s in symbols[k]:
-                if not isinstance(s, int): env.constrain_symbol_range(s, compiler_min=1, compiler_max=sys.maxsize)
+                if not isinstance(s, int): env.constrain_symbol_range(s, compiler_min=1, compiler_max=_most)
         env.questions.clear()
         with open_sizes(), looking: return f(*tensors)
     with _one: graph, *_ = record_function(watched, named, open, env, **how)

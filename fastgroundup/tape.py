@@ -17,8 +17,10 @@ from .backward import _pass, zero_grad
 
 # %% ../nbs/03b_tape.ipynb #79d46a5a
 def _flat(name, value):
-    "`(name, value)` of what stands in `value`, lists, tuples and dicts opened: `layers.0`, `layers.1`"
+    "`(name, value)` of what stands in `value`, lists, tuples, dicts and dataclasses opened: `layers.0`, `layers.1`"
     if isinstance(value, (list, tuple)): value = dict(enumerate(value))
+    elif hasattr(value, '__dataclass_fields__') and not isinstance(value, (type, Module)):
+        value = {k: getattr(value, k, None) for k in value.__dataclass_fields__}
     if not isinstance(value, dict): yield name, value
     else:
         for k,v in value.items(): yield from _flat(f'{name}.{k}', v)
@@ -97,7 +99,7 @@ def asked_args(layer, args) -> list:
             if isinstance(a, Tensor) and a.is_floating_point() and k.split('.')[0] not in layer.constants]
 
 # %% ../nbs/03b_tape.ipynb #79fed9c3
-_version, _no_call, _kinds = attrgetter('_version'), ((), None, (), None), {
+_version, _no_call, _kinds = attrgetter('_version'), ((), None, (), None, ()), {
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
@@ -138,8 +140,8 @@ class Module:
         "`forward(*args)`, noted for the way back"
         here, note, leaf = _thread.here, self.__note, self.bwd is not None
         if here.instead: return here.instead(self, *args)
-        outer, note.last = here.tape, _no_call
-        if outer is None or note.names is None: self.__begin(args)
+        outer, note.last, before = here.tape, _no_call, ()
+        if outer is None or note.names is None: before = self.__begin(args)
         here.tape = tape = [] if outer is None or leaf else outer
         start, note.kept = len(tape), {}
         try: out = _run('forward', self, *args) if here.watchers else self.forward(*args)
@@ -150,7 +152,7 @@ class Module:
         if leaf:
             params, inside = self.__params() if note.params is None else note.params, tape
             for t in (*params, *args, *[c.out for c in inside]) if inside else (*params, *args):
-                if t is out: out = out.view_as(out) # somebody else's tensor: an object of its own
+                if t is out: out = _view(out) # somebody else's tensor: an object of its own
             tensors = (*params, *args, out)
             try: versions = None if kept else [*map(_version, tensors)]
             except (AttributeError, RuntimeError): versions = None # an argument that is no tensor; inference_mode
@@ -159,7 +161,7 @@ class Module:
                 if not any(t.is_inference() for t in tensors): versions = [*map(_version, tensors)]
             tape = [tuple.__new__(Call, (self, args, out, params, tensors, versions, kept, inside))]
             if outer is not None: outer += tape
-        note.last = args, out, tape[start:] if start and not leaf else tape, threading.get_ident()
+        note.last = args, out, tape[start:] if start and not leaf else tape, threading.get_ident(), before
         return out
 
     def forward(self, *args): raise NotImplementedError(f'{type(self).__name__} has no forward')
@@ -193,6 +195,7 @@ class Module:
         for t in args:
             if not isinstance(t, Tensor) or t.layout is not torch.strided or t.dtype not in _kinds:
                 _refuse_tensors(self, args)
+        return [(t, t._version) for t in args if isinstance(t, Tensor) and not t.is_inference()] if self.bwd is None else ()
 
     def backward(self,
                  fresh:bool=True, # whether to forget the gradients of the last pass; False: add to them
@@ -205,10 +208,12 @@ class Module:
         where `out.g` is missing or of another shape. A pass that fails leaves no gradients, or with `fresh=False`
         those there were."""
         note, name = self.__note, type(self).__name__
-        args, out, tape, thread = note.last
+        args, out, tape, thread, before = note.last
         if out is None: raise RuntimeError(f'{name}.backward() before a call; call the {name} on its inputs first')
         if thread != threading.get_ident():
             raise RuntimeError(f'{name}.backward() in one thread after a call in another; wanted a {name} for each')
+        for t,version in before:
+            if t._version != version: _refuse_written(self, t)
         unwanted = [] if input_grad else [t for t in _tensors(args) if t.is_floating_point()]
         note.wrote = go_back(self, args, out, tape, fresh, unwanted, note.wrote)
 
@@ -229,7 +234,8 @@ class Module:
 
     def named_buffers(self) -> dict:
         "`{name: tensor}` of the tensors that `buffers` names, such as `layers.1.running_mean`"
-        return {f'{k}.{n}'.lstrip('.'): vars(m)[n] for k,m in self.named_modules().items() for n in m.buffers}
+        return {f'{k}.{n}'.lstrip('.'): t for k,m in self.named_modules().items() for n in m.buffers
+                if isinstance(t := vars(m).get(n), Tensor)}
 
     def params(self) -> list:
         "The parameters, each of them once"
@@ -270,6 +276,28 @@ def out_names(root):
         return f'{k}.out'.lstrip('.') + f'[{i}]'*(i > 0)
     return name
 
+def _view(out):
+    "The same numbers as an object of its own, and what a layer left on it"
+    new = out.view_as(out)
+    vars(new).update({k: v for k,v in vars(out).items() if k != 'g'})
+    return new
+
+@contextmanager
+def _as_it_was(root):
+    "Leave what the layers of `root` hold, their memories and their buffers, as it is before"
+    before = [(vars(m), dict(vars(m))) for m in root.named_modules().values()]
+    buffers = [(t, t._version, t.clone()) for t in root.named_buffers().values() if not t.is_inference()]
+    try: yield
+    finally:
+        for held,then in before: # one by one: another thread may look at them
+            for k in [k for k in held if k not in then]: del held[k]
+            for k,v in then.items():
+                if held.get(k) is not v: held[k] = v
+        for t,version,then in buffers:
+            if t._version == version: continue
+            if t.grad_fn: t.detach_()
+            t.data.copy_(then)
+
 def named_tensors(root) -> dict:
     "`{name: tensor}` of the last call of `root`: its arguments, its parameters, what its layers made; each tensor once"
     inputs, name = dict(named_args(root, root.args)), out_names(root)
@@ -305,7 +333,7 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
     if here.going_back:
         raise RuntimeError(f'{name}.backward() inside a pass would begin a new one; wanted a layer without bwd, '
                            f'which goes back through the {name} by itself, or {name}.bwd(out, *args)')
-    seed, params, known, plain = _seed(name, out), {}, set(map(id, inputs)), False
+    seed, params, known, strangers = _seed(name, out), {}, set(map(id, inputs)), []
     for c in calls:
         _, _, _, own, tensors, versions, kept, _ = c
         if kept or versions is None or [*map(_version, tensors)] != versions: _refuse_changed(root, c)
@@ -313,11 +341,16 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
         if made in known: raise RuntimeError(f'{name}: two calls gave the same tensor; wanted a new one from each')
         params.update(zip(given, own))
         known.update(given[:len(own)])
-        if not known.issuperset(given): plain = True # what it was given is neither an input nor an output
+        if not known.issuperset(given): # what it was given is neither an input nor an output
+            strangers += [t for t in tensors[len(own):-1] if id(t) not in known]
         known.add(made)
-    if plain or not tape or tape[-1].out is not out: _refuse_plain(root, args, out, tape)
+    if strangers or not tape or tape[-1].out is not out: _refuse_plain(root, args, out, tape)
+    params.update((id(t), t) for t in strangers) # those that a composite holds, and gives to its layers
     ids, ends, skipped = {*params}, (*inputs, *params.values()), []
     old = {} if fresh else {id(t): getattr(t, 'g', None) for t in ends}
+    for t in ends:
+        if old.get(id(t)) is not None and old[id(t)].shape != t.shape:
+            raise ValueError(_unlike(name, 'a pass before, to be added to', t))
     with _lock:
         if not ids.isdisjoint(_busy):
             raise RuntimeError(f'{name}.backward() while another thread goes back over the same parameters; '
@@ -332,15 +365,16 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
             made = c.out
             g = made.g
             if g is None and _unasked(tape, c, skipped): continue
-            if g is None or g.shape != made.shape:
+            if g is None or getattr(g, 'shape', None) != made.shape:
                 raise RuntimeError(_unlike(label(root, c.layer), 'its output', made))
             if here.watchers: _run('bwd', c.layer, made, *c.args)
             else: c.layer.bwd(made, *c.args)
         for t in ends:
-            if t.g is not None and t.g.shape != t.shape:
+            if t.g is not None and getattr(t.g, 'shape', None) != t.shape:
                 raise RuntimeError(_unlike(name, 'an argument or a parameter', t))
-    except BaseException:
+    except BaseException as e:
         _begin(calls, ends, old, out, seed)
+        if type(e) is ValueError: raise ValueError(f'{label(root, c.layer)}: {e}') from e # as of add_grad
         raise
     finally:
         torch._C._set_grad_enabled(enabled)
@@ -399,35 +433,48 @@ def _refuse_changed(root, c):
         raise RuntimeError(f'{label(root, c.layer)} was called in inference_mode, or with a tensor made there, where '
                            'changes are not counted; wanted torch.no_grad()')
     if [*map(_version, c.tensors)] != c.versions:
-        raise RuntimeError(f'{label(root, c.layer)}: a tensor of its last call was changed in place; '
-                           f'call the {type(root).__name__} again')
+        raise RuntimeError(f'{label(root, c.layer)}: a tensor of its last call was changed in place since; wanted an '
+                           f'operation that makes a new one, or the {type(root).__name__} called again')
     for k,v in c.kept.items():
         now = vars(c.layer).get(k)
         if now is not v and not (isinstance(v, (bool, int, float, str, torch.Size)) and now == v):
             raise RuntimeError(f'{label(root, c.layer)}: {k}, which forward left on the layer, is of a later call; '
-                               f'wanted out.{k}, as each call has an output of its own, or {k!r} in buffers')
+                               f'wanted out.{k}, as each call has an output of its own; or {k!r} in buffers, where '
+                               'bwd does not look at it')
+
+def _refuse_written(root, t):
+    k = next((k for k,a in named_args(root, root.args) if a is t), 'an argument')
+    raise RuntimeError(f'{type(root).__name__}: {k} was changed in place since it was given; wanted an operation that '
+                       'makes a new tensor')
 
 def _refuse_plain(root, args, out, tape):
     "`RuntimeError` where a plain operation, which no layer records, takes a part of the gradient away"
     held = [v for m in root.named_modules().values() for _,v in _held(m)]
     known = {id(t) for t in (*_tensors(args), *[c.out for c in tape], *held)}
-    made, name, calls, found = any(c.out is out for c in tape), type(root).__name__, iter(tape), []
+    made, name, calls, found, quiet = any(c.out is out for c in tape), type(root).__name__, iter(tape), [], []
     if made and all(id(a) in known for c in tape for _,a in asked_args(c.layer, c.args)): return
     if any(out is a for a in _tensors(args)):
         raise RuntimeError(f'{name}: forward gave back its argument; wanted a layer that makes its output')
     def twin(t): return t.detach().requires_grad_() if isinstance(t, Tensor) and t.is_floating_point() else t
     def replay(layer, *given): # what stands between the layers runs again; the layers give again what they gave
         if layer.bwd is None: return layer.forward(*given)
+        if not torch.is_grad_enabled(): quiet.append(label(root, layer))
         found.extend((label(root, layer), k, a.grad_fn) for k,a in asked_args(layer, given) if a.grad_fn)
         return twin(next(calls).out)
     still = [p for p in root.params() if not p.requires_grad]
     try:
         for p in still: p.requires_grad_()
-        with torch.random.fork_rng([out.device] if out.is_cuda else []), torch.enable_grad(), instead(replay):
-            again = root.forward(*tree_map(twin, args))
+        with _as_it_was(root), torch.random.fork_rng([out.device] if out.is_cuda else []):
+            with torch.enable_grad(), instead(replay): again = root.forward(*tree_map(twin, args))
         if again.grad_fn: found.append((name, 'its output', again.grad_fn))
+    except Exception as e:
+        raise RuntimeError(f'{name}: a layer was given a tensor that no layer made, and forward, run once more to see '
+                           f'where it comes from, raised {type(e).__name__}: {e}; wanted a layer for it') from e
     finally:
         for p in still: p.requires_grad_(False)
+    if quiet:
+        raise RuntimeError(f'{quiet[0]} was given a tensor that no layer made, under torch.no_grad, where nothing tells '
+                           'what it is made of; wanted a forward without no_grad, or a layer for it')
     for whose,what,f in found:
         op = f.name().split('Backward')[0].lower()
         raise RuntimeError(f'{whose}: {what} is made by a plain operation, {op}, which '

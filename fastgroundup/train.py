@@ -532,6 +532,7 @@ def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoi
         raise ValueError(f'batches of {bs} rows for {ranks.size} ranks; wanted a row for each at least')
     with torch.random.fork_rng([x.device] if x.is_cuda else []): # refused before the first step, on a copy
         trial, (xb, yb) = copy.deepcopy(model), next(batches(x, y, bs, shuffle=False))
+        if (last := len(x) % bs) and (steps is None or steps > len(x)//bs): trial(xb[:last], yb[:last])
         trial(xb, yb)
         trial.backward(input_grad=False)
         trial.eval()
@@ -598,7 +599,9 @@ def fit(model:Model,
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
     if keep: _begin(run, keep, resume, ranks)
     if ranks: _set_random(ranks.first(_get_random(generator, x.device)), generator, x.device) # one stream for all
-    history, verbose, buffers = run.history, verbose and first, [*model.named_buffers().values()]
+    history, verbose = run.history, verbose and first
+    buffers = [(vars(m), k) for m in model.named_modules().values() for k in m.buffers]
+    buffers = [(held, k) for held,k in buffers if isinstance(held.get(k), Tensor)]
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
     with _Stop() as stop:
@@ -611,10 +614,10 @@ def fit(model:Model,
                 xb = x.index_select(0, rows if augment else rows[mine])
                 if augment: xb = augment(xb)[mine]
                 yb = y.index_select(0, rows[mine])
-                kept = [b.clone() for b in buffers]
+                kept = [(held[k], held[k].clone()) for held,k in buffers]
                 loss = ranks.gradients(xb, yb, len(rows), bool(stop.asked)) if ranks else step(xb, yb).item()
                 if not math.isfinite(loss):
-                    for b,before in zip(buffers, kept): b.copy_(before)
+                    for (held,k),(b,before) in zip(buffers, kept): held[k] = b.copy_(before)
                     name, row, place = _strange(x, y, rows) or ('', 0, 0)
                     found = f'row {row} of {name} is not finite, row {place} of the batch; ' if name else ''
                     raise FloatingPointError(
@@ -645,7 +648,7 @@ def fit(model:Model,
 # %% ../nbs/08b_compile.ipynb #f7e36ac1
 import copy, warnings
 from .record import _refuse_values, record_function
-from .tape import _held
+from .tape import _as_it_was, _held
 
 def _leaves(opt):
     "The tensors of an optimizer's state, numbers turned into tensors of one: `{parameter: [tensor]}`"
@@ -686,13 +689,17 @@ class _Program:
         states = _leaves(opt)
         def kept(i, s): return tuple(s) if isinstance(opt.state[i], tuple) else s[0]
         opt.state = {i: kept(i, s) for i,s in states.items()} # from now on all tensors
+        self.model, self.opt, self.states, self.kept = model, opt, states, kept
+        self.own = [(vars(m), k, t) for m in model.named_modules().values() for k,t in vars(m).items() if id(t) in held]
         self.lr = torch.tensor(float(opt.lr), dtype=torch.float64, device=x.device)
         self.tensors = [self.lr, *held.values(), *[t for s in states.values() for t in s]]
-        named = {'x': x, 'targ': targ} | {str(i): t for i,t in enumerate(self.tensors)}
+        named = {'x': x.contiguous(), 'targ': targ.contiguous()} | {str(i): t for i,t in enumerate(self.tensors)}
         root = [model]
         def step(x, targ, lr, *tensors):
             root[0] = twin = copy.deepcopy(model, dict(zip(held, tensors)))
             own, rest = dict(zip(held, tensors)), iter(tensors[len(held):])
+            buffers = [(vars(m), k, t, t.clone()) for m in twin.named_modules().values() for k in m.buffers
+                       if isinstance(t := vars(m).get(k), Tensor)]
             state = {i: [next(rest) for _ in s] for i,s in states.items()}
             loss = twin(x, targ)
             twin.backward(input_grad=False)
@@ -702,9 +709,17 @@ class _Program:
             mover.state = {i: tuple(s) if isinstance(opt.state[i], tuple) else s[0] for i,s in copies.items()}
             for new,p in zip(mover.params, opt.params): new.g = getattr(own[id(p)], 'g', None)
             if clip: clip_grad_norm(mover.params, clip)
+            before = _numbers(mover)
             mover.step()
+            for k in (k for k,v in _numbers(mover).items() if before.get(k, v) != v):
+                raise ValueError(f'{type(opt).__name__}.step changes its {k}, which a program does not see; wanted it '
+                                 'in the state of a parameter')
             finite = loss.isfinite()
             pairs = [(own[id(p)], new) for p,new in zip(opt.params, mover.params)]
+            for held_,k,t,then in buffers:
+                new = held_[k].clone() # what forward wrote into it, or put in its place
+                t.copy_(then)
+                pairs.append((t, new))
             pairs += [(t, new) for i,s in state.items() for t,new in zip(s, _leaves(mover)[i])]
             for old,new in pairs: old.copy_(torch.where(finite, new, old))
             return loss
@@ -716,15 +731,24 @@ class _Program:
         if x.is_cuda and not rows: self.run = _captured(self.run, x, targ, self.tensors)
 
     def __call__(self, x, targ, lr):
-        if [*map(_kind, self.tensors)] != self.kinds:
-            raise RuntimeError('a parameter has another shape, dtype or device than when the step was compiled; '
-                               'wanted compile_step again')
+        if [*map(_kind, self.tensors)] != self.kinds or any(h.get(k) is not t for h,k,t in self.own):
+            raise RuntimeError('a parameter has another shape, layout, dtype or device than when the step was compiled, '
+                               'or was replaced; wanted compile_step again')
+        for i,s in self.states.items(): # what a step of the loop has left
+            now = self.opt.state[i] if isinstance(self.opt.state[i], tuple) else (self.opt.state[i],)
+            if all(t is v for t,v in zip(s, now)): continue
+            for t,v in zip(s, now): t.copy_(torch.as_tensor(v))
+            self.opt.state[i] = self.kept(i, s)
         if lr != self.rate: self.lr.fill_(lr)
         self.rate = lr
-        return self.run(x, targ, *self.tensors)
+        try: return self.run(x.contiguous(), targ.contiguous(), *self.tensors)
+        except RuntimeError: # of a kernel
+            with _as_it_was(self.model): self.model(x, targ) # says it in the layer's own words
+            raise
     rate = None
 
-def _kind(t): return t.shape, t.dtype, t.device
+def _kind(t): return t.shape, t.stride(), t.dtype, t.device
+def _numbers(thing): return {k: v for k,v in vars(thing).items() if isinstance(v, (int, float, str))}
 
 def compile_step(model:Model, # called as model(x, targ)
                  opt, # such as `SGD(model.params(), lr=0.1)`; its `lr` may change from step to step
@@ -737,11 +761,13 @@ def compile_step(model:Model, # called as model(x, targ)
     Where the loss is not finite, nothing moves. The program leaves no gradients. `ValueError` for a model that depends
     on the values of its tensors, `RuntimeError` without a C++ compiler."""
     programs, usual, modules = {}, {}, [*model.named_modules().values()]
+    if not isinstance(opt, SGD):
+        raise ValueError(f'an optimizer {type(opt).__module__}.{type(opt).__name__}; wanted SGD, or what is made from it')
     opt.start()
     @torch.no_grad()
     def step(x, targ):
         n, hyper = len(x), tuple(v for k,v in vars(opt).items() if isinstance(v, (int, float, tuple)) and k != 'lr')
-        kind = (*((t.shape[1:], t.dtype, t.device) for t in (x, targ)), hyper, *[m.training for m in modules])
+        kind = (*((t.shape[1:], t.dtype, t.device) for t in (x, targ)), hyper, *[(m.training, *_numbers(m).values()) for m in modules])
         if not n or len(targ) != n: return _plain_step(model, opt, x, targ, clip) # which says what does not fit
         key = (kind, n if usual.setdefault(kind, rows or n) == n else None)
         if n == 1 and key[1] is None: return _plain_step(model, opt, x, targ, clip) # an axis of one broadcasts

@@ -246,11 +246,11 @@ class Walk:
             self.write(where, out)
             self.same[n] = where
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
-        if not forward or n in self.same or not isinstance(out, Value) or out._e is None or out.hidden: return out
+        if n in self.same or not isinstance(out, Value) or out._e is None or out.hidden: return out
         if not val.is_floating_point(): return out # a mask stays what it is
-        if name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
+        if forward and name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
         if len(out.e.terms) < 2 and not any(a[0] in nests for a in out.e.atoms()): return out
-        return out.like(e=self.names.name(flat(out.axes), out.e))
+        return out.like(e=self.names.name(flat(out.axes), out.e, new=forward)) # the way back has what the way there has
 
 # %% ../nbs/05f_walk.ipynb #ad381dd6
 def drawn(shape, kind, gen):
