@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error
-from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, sums_up, at_ties
+from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, shaken, sums_up, at_ties
 from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike, refuse_layout
 from .names import name
 from .report import Row, progress
@@ -140,6 +140,9 @@ def as_tensor(a): # numpy's arrays too, and those that run backwards, which torc
 class PairCase(FunctionCase):
     "A forward and a backward that are two functions, of tensors or of numpy's arrays"
     plain = True
+    def __init__(self, *args):
+        super().__init__(*args)
+        if self.fn[1] is None: self.upstream = torch.ones_like(self.out) # a loss and its gradients, as they are
 
     def run(self):
         forward, back, as_numpy = self.fn
@@ -153,9 +156,11 @@ class PairCase(FunctionCase):
             raise Problem(f'forward returned {kind}; wanted (loss, gradient) where there is no backward')
         out, self.cache = found if self.pair else (found, None)
         if not self.pair and not _number(found):
-            raise Problem(f'forward returned {kind}; wanted an output, or (output, cache)')
+            raise Problem(f'forward returned {kind}; wanted an output, or (output, cache), the cache in one piece')
         out = as_tensor(out)
         if not out.is_floating_point(): raise Problem(f'forward returned {str(out.dtype)[6:]}; wanted floating point')
+        if back is None and out.numel() != 1:
+            raise Problem(f'forward returned a loss of shape {tuple(out.shape)}; wanted one number, and its gradients')
         return [out]
 
     def backward(self, upstreams, outs=None, leaves=None, retain_graph=False):
@@ -203,6 +208,8 @@ class _LeafJudge:
         telling = [i for i in slopes.entries if abs(self.values[i]) > small + slopes.least(i)]
         if not far and self.eps > 1e-4: return self.by_directions()
         if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
+            moved = shaken(case, case.written, max(self.eps, case.rough))[k]
+            if finite(g).abs().max() <= 4*moved: return self.row('right', error=error) # 0, but for what rounding leaves
             return self.coarse('differences have too few digits here', error)
         if not far and (slopes.whole or error is None or error <= max(1e-5, 3*self.eps**0.5)): return self.cast(error)
         if self.rtol and error is not None and error <= self.rtol: return self.row('right', error=error)
@@ -310,7 +317,8 @@ class _Habits:
     "What a backward gets wrong that one call with a plain upstream gradient does not show: a sentence each"
     def __init__(self, case, noise):
         self.case, self.base, self.us = case, case.written(), case.parts(case.upstream)
-        self.most = max(1e-9, 30*noise, 64*case.eps)
+        self.most, self.steady = max(1e-9, 30*noise, 64*case.eps), False
+        self.eps = max(case.rough, noise) # of what is computed inside
 
     def found(self):
         def sound(k, g): return g is not None and g.shape == self.case.leaves[k].shape and g.isfinite().all()
@@ -319,13 +327,24 @@ class _Habits:
         if changed: return # what else is wrong follows from it
         yield from self.again()
         yield from self.laid_out()
-        if wrong := out_of_proportion(self.case, self.case.backward, self.us, self.base, self.most):
+        if wrong := self.surely(lambda: out_of_proportion(self.case, self.case.backward, self.us, self.base, self.most)):
             words = f'it does not grow with it for {", ".join(wrong)}'
             yield Diagnosis('upstream', f'wrong for another size of the upstream gradient: {words}')
         if len(self.us) > 1: yield from self.one_output()
         if len(self.case.leaves) > 1: yield from self.one_input()
 
-    def differs(self, found, wanted=None): return others(self.case, found, wanted or self.base, self.most)
+    def surely(self, wrong):
+        "What `wrong()` finds, and still finds once it is known what a rounding of the inputs does"
+        case = self.case
+        if (found := wrong()) and not self.steady:
+            eps, self.steady = max(self.eps, *[torch.finfo(t.dtype).eps for t in case.leaves.values()]), True
+            moved = shaken(case, case.written, eps)
+            nothing = {k: 16*m for k,m in moved.items() if m > finite(self.base[k]).abs().max()/4}
+            case.blurs = case.blurs | {k: case.blurs.get(k, 0.) + m for k,m in nothing.items()}
+            found = wrong()
+        return found
+    def differs(self, found, wanted=None):
+        return self.surely(lambda: others(self.case, found, wanted or self.base, self.most))
 
     def tried(self, kind, words, f):
         try: wrong = self.differs(f())

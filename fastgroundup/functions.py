@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from .calls import FunctionCase, PairCase, as_tensor, habits, is_float, judge_leaf, n_rows
 from .compare import Diagnosis, rel_error, rtols
 from .gradcheck import refuse_nonfinite
-from .judge import at_a_kink, excuse
+from .judge import at_a_kink, excuse, shaken
 from .measure import (
     Luck, Problem, dice_kept, off, refuse_inference, refuse_layout, rounding_losses, sentence, where_luck_is)
 from .names import name
@@ -108,11 +108,16 @@ def _function_case(fn, inputs, dtype, report, kind):
 
 def _noise(case):
     "By how much results differ from run to run"
-    first, second = case.written(), case.written()
+    first, *more = (case.written() for _ in range(4))
     finite = {k: g for k,g in first.items() if g is not None and g.isfinite().all()}
-    return max((rel_error(second[k].double(), g.double()) for k,g in finite.items()), default=0.)
+    return max((rel_error(other[k].double(), g.double()) for other in more for k,g in finite.items()), default=0.)
 
-def _allowed(noise): return [f'results differ from run to run by {noise:.0e}; that much is allowed']*bool(noise)
+def _say_noise(report, noise, eps):
+    "What the order of a sum makes of the last digits is allowed, and said; more is no rounding"
+    words = f'results differ from run to run by {noise:.0e}'
+    if noise > max(1e-3, 64*eps):
+        report.notes.append(f'{words}: more than rounding; wanted the random numbers of forward in backward too')
+    elif noise: report.remarks.append(f'{words}; that much is allowed')
 
 def _entries(case):
     "How many entries of an input can be moved in about five seconds"
@@ -129,7 +134,7 @@ def _check_function(report, fn, inputs, reference, dtype, rtol, kind=FunctionCas
     if reference is not None: return _against_reference(report, fn, inputs, reference, dtype, rtol)
     case = _function_case(fn, inputs, dtype, report, kind)
     noise, most = _noise(case), _entries(case)
-    report.remarks += _allowed(noise)
+    _say_noise(report, noise, case.rough)
     report.rows += [judge_leaf(case, k, most, rtol) for k in case.leaves]
     for k,leaf in case.leaves.items():
         if leaf.numel() > most: report.remarks.append(f'{k}: {most:,} of {leaf.numel():,} entries moved one by one')
@@ -150,6 +155,9 @@ def _in_own_dtype(report, fn, inputs, dtype):
     except Problem as e: return report.remarks.append(f'checked in float64: in {short} {e}')
     for r in own.wrong:
         if r.autograd <= _gross[dtype]: continue
+        if not math.isfinite(r.largest): # its numbers are too large, or too small, for the dtype
+            report.remarks.append(f'{r.name}: overflows in {short}, right in float64')
+            continue
         words = r.diagnosis.add(f'; only in {short}, right in float64')
         report.rows = [q._replace(verdict='WRONG', diagnosis=words) if q.name == r.name else q for q in report.rows]
 
@@ -173,11 +181,18 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None):
     digits, noise = torch.finfo(case.out.dtype), _noise(case)
     eps = max(ours, digits.eps/8)
     written, right, lowest, lost = case.written(), fine.written(), low.written(), rounding_losses(fine, ('written',))
-    report.remarks += _allowed(noise)
+    _say_noise(report, noise, digits.eps)
+    near = {} # how far the reference's gradients move with a rounding of what goes in
+    nothing = {k: 64*max(eps, digits.eps)*l.max().item() for k,l in lost.items() # 0 by mathematics
+               if k in written and l.numel() and right[k].abs().max() <= 1e-12*l.max()}
+    case.blurs = case.blurs | nothing
     for k in [k for k in written if k in right]:
         g, e, t = written[k].double(), right[k], lowest[k].double()
         room = 16*eps*torch.maximum(lost[k], e.abs()) + 4*(t - e).abs()*(not itself) + digits.smallest_normal
         far, error, verdict, words = off(g, e, room), rel_error(g, e), 'right', Diagnosis('right', '')
+        if far.any():
+            near = near or shaken(fine, fine.written, max(eps, torch.finfo(torch.float64).eps))
+            if near[k] > e.abs().max()/4: far = off(g, e, room + 8*near[k]) # 0, but for what rounding leaves
         if not itself:
             beside = f'that of the reference in {short} {rel_error(t, e):.1e}'
             report.remarks.append(f'{k}: the gradient is {error:.1e} off, {beside}')
@@ -378,27 +393,34 @@ def sweep(fn, # a callable of tensors, as check_function takes it
 # %% ../nbs/04k_shell.ipynb #e7676c2a
 import importlib.util, math, statistics, sys, time
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 from fastcore.script import Param, call_parse
 from . import __version__
+from .calls import is_float
 from .data import load_mnist
 from .forward import init_params, lin, mse, relu
 from .gradcheck import check_grads
 from .layers import Lin, Model, Mse, Relu
+from .measure import dice_kept
 from .ranks import pieces
 from .tape import Module
 from .train import _wanted_device
 
 # %% ../nbs/04k_shell.ipynb #b37190eb
 def _shaped(text, dtype):
-    "The tensor that `4,3` or `4,3:10` asks for; `ValueError` for anything else"
+    "The tensor that `4,3`, `4,3:10` or `()` asks for, the number in `=0.1`; `ValueError` for anything else"
     shape, _, below = text.partition(':')
     try:
-        shape, below = [int(n) for n in shape.split(',')], int(below or 0)
-        if min(shape) < 1 or below < 0 or math.prod(shape) > 10**9: raise ValueError
+        if text[:1] == '=': return float(text[1:]) if {*text} & {*'.einf'} else int(text[1:])
+        shape, below = [int(n) for n in shape.split(',')] if shape != '()' else [], int(below or 0)
+        if min(shape, default=1) < 1 or below < 0 or math.prod(shape) > 10**9: raise ValueError
     except ValueError:
-        raise ValueError(f'{text}; wanted a shape such as 4,3, or 4,3:10 for integers below 10') from None
+        raise ValueError(f'{text}; wanted a shape such as 4,3, or () of a single number, 4,3:10 for integers below 10, '
+                         'or =0.1 for a plain number') from None
     return torch.randint(below, shape) if below else torch.randn(shape, dtype=torch.float64).to(dtype)
 
 def _found(what, *more):
@@ -419,7 +441,8 @@ def _found(what, *more):
 
 def _check_own(what, inputs, params, backward, dtype, seed, asked):
     "The report on a layer, a function or a pair in a file of one's own"
-    found = _found(what, *[backward]*bool(backward))
+    pair = backward not in ('', 'None')
+    found = _found(what, *[backward]*pair)
     torch.manual_seed(seed)
     given, made = ([_shaped(t, dtype) for t in texts or ()] for texts in (params, inputs))
     f = found[0]
@@ -429,8 +452,32 @@ def _check_own(what, inputs, params, backward, dtype, seed, asked):
             raise ValueError(f'{what} with {len(given)} parameters: {e}; '
                              'wanted --params, shapes of what it is made with') from None
     if isinstance(f, Module): return check_grads(f, *made)
-    if backward: return check_pair(*found, *made)
-    return check_function(f, *made, dtype=dtype if asked else None)
+    if backward:
+        kinds = {getattr(v, '__name__', '') for v in vars(sys.modules[f.__module__]).values() if isinstance(v, ModuleType)}
+        if 'numpy' in kinds and 'torch' not in kinds: made = [t.numpy() if isinstance(t, Tensor) else t for t in made]
+        return check_pair(f, found[1] if pair else None, *made)
+    if isinstance(f, FunctionType) and _all_autograd(f, made):
+        raise ValueError(f'{what}: its backward is autograd\'s own, nothing is written by hand; wanted --backward NAME for '
+                         'the other half of a pair, or --backward None for a function that gives (loss, gradient)')
+    report = check_function(f, *made, dtype=dtype if asked else None)
+    if report.rows or asked: return report
+    short = check_function(f, *[t.float() if isinstance(t, Tensor) and is_float(t) else t for t in made])
+    return short if short.rows else report # it does not take float64
+
+def _all_autograd(f, inputs):
+    "Whether nothing but operations of torch's own lies between what `f` is given and what it gives"
+    given = [t.clone().requires_grad_() if isinstance(t, Tensor) and is_float(t) else t for t in inputs]
+    try:
+        with dice_kept(): todo = [t.grad_fn for t in tree_leaves(f(*given)) if isinstance(t, Tensor) and t.grad_fn]
+    except Exception: return False # the check says it
+    seen = set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen: continue
+        if isinstance(node, torch.autograd.function.BackwardCFunction) or 'CppNode' in node.name(): return False
+        seen.add(node)
+        todo += [n for n,_ in node.next_functions]
+    return bool(seen)
 
 # %% ../nbs/04k_shell.ipynb #fa8598a2
 def _check_lesson(seed, n_hidden, rows, dtype, device):
@@ -484,9 +531,9 @@ def _compared(by_hand, by_autograd):
 def fastgroundup_check(
         what:Param("file.py::name of a layer, a function or a pair; none: the lesson's network",
                    str, opt=False, nargs='?')='',
-        inputs:Param('shapes of the inputs, such as 4,3 3, or 4,3:10 for integers below 10', str, nargs='*')=None,
+        inputs:Param('shapes of the inputs, such as 4,3 3; 4,3:10 for integers below 10; =0.1 for a number', str, nargs='*')=None,
         params:Param("shapes of what a layer's class is made with", str, nargs='*')=None,
-        backward:str='', # name of the backward of a pair
+        backward:str='', # name of the backward of a pair; None: the function gives (loss, gradient)
         seed:int=42, # seed of the weights and the inputs
         n_hidden:int=50, # hidden units
         rows:int=50_000, # training images to use, 1 to 50000

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .compare import Diagnosis, rel_error, worst
-from .measure import Case, all_finite, by_differences, changes, finite, off, rounding_losses, typical
+from .measure import Case, Problem, all_finite, by_differences, changes, finite, off, rounding_losses, typical
 from .names import name
 
 # %% ../nbs/04c_judge.ipynb #793dee71
@@ -47,7 +47,7 @@ def excuse(case:Case, k,
     if len(places) > 20_000 or not g[off].isfinite().all(): return Excuse(None)
     share = min(0.5, max(1e-3, 10*eps**0.5)) # what is tiny is moved by less than itself, and by more than a digit
     steps = (share*finite(leaf).abs().flatten()).clamp(min=1e-5*h).tolist()
-    def sides(entries):
+    def sides(entries, h=h):
         "The least and the most that the loss changes, where each entry that comes out takes either side, and which do"
         v = torch.zeros(leaf.shape, dtype=leaf.dtype, device=leaf.device)
         v.view(-1)[entries] = 1.
@@ -63,7 +63,10 @@ def excuse(case:Case, k,
     meetings, why, fault, shared = [], None, False, True
     for i in places:
         low, high, reached = sides([i])
-        kink = high - low > bent*max(abs(low), abs(high))
+        def bends(low, high): return high - low > bent*max(abs(low), abs(high))
+        kink = bends(low, high)
+        if kink and eps < 1e-12 and not bends(*sides([i], h/1000)[:2]): # it swings quickly, and has no corner
+            kink, (low, high, reached) = False, sides([i], h/1000)
         if kink and between(values[i], low, high):
             found, apart = _Meeting([i], low, high, reached), []
             for m in meetings:
@@ -150,6 +153,31 @@ def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys
         lost = case.loses[k].max() # of any entry: one row for all brings to each what others had
         return not off(found[k], g, 64*eps*lost + most*g.abs() + case.blurs.get(k, 0)).any()
     return [k for k,g in wanted.items() if k in found and not same(k, g)]
+
+def shaken(case:Case, # with `leaves` and their gradients
+           written, # the gradients, as a function of nothing
+           eps:float, # a rounding step of what goes in
+          ) -> dict: # {key: a number}
+    """How far gradients move with a rounding of what goes in, from before and from behind
+
+    What is 0 by mathematics moves by as much as it is."""
+    gen, kept, base = torch.Generator().manual_seed(11), {k: t.data for k,t in case.leaves.items()}, written()
+    def near(t): return (t.double()*(1 + 2*eps*torch.randn(t.shape, generator=gen, dtype=torch.float64).to(t.device))).to(t.dtype)
+    upstream = case.upstream
+    found = dict.fromkeys(base, 0.)
+    for _ in range(2):
+        try:
+            for k,t in case.leaves.items(): t.data = near(kept[k])
+            case.upstream = near(upstream)
+            moved = written()
+        except Problem: return found # it does not take other numbers
+        finally:
+            for k,t in case.leaves.items(): t.data = kept[k]
+            case.upstream = upstream
+        for k,g in moved.items():
+            if g is None or base[k] is None or g.shape != base[k].shape or not g.numel(): continue
+            found[k] = max(found[k], finite(g - base[k]).abs().max().item())
+    return found
 
 def out_of_proportion(case:Case,
                       written, # the gradients, as a function of an upstream gradient in parts

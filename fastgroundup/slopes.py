@@ -19,7 +19,7 @@ class Slopes:
     `noise` is what each output is off: with few digits it is measured, by moves of the leaf too small to matter."""
     def __init__(self, case, k, eps, most):
         self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
-        n, size = self.leaf.numel(), self.leaf.abs().flatten()
+        n, self.flat, size = self.leaf.numel(), self.leaf.flatten(), self.leaf.abs().flatten()
         self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
         self.whole, self.dim = len(self.entries) == n, []
         self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
@@ -52,7 +52,8 @@ class Slopes:
             v.view(-1)[i] = h
             return self.case.moved(self.k, v).double().flatten().cpu()
         up, down = at(h), at(-h)
-        if up.isfinite().all() and down.isfinite().all(): return (up - down)/(2*h)
+        x = self.flat[i] # whose digits the step is rounded to
+        if up.isfinite().all() and down.isfinite().all(): return (up - down)/(((x + h) - (x - h)).item() or 2*h)
         if not up.isfinite().all(): h, up = -h, down
         return (4*at(h/2) - up - 3*self.out)/h
 
@@ -82,14 +83,23 @@ class Slopes:
             if blur <= (1e-2 if self.fine else 0.05)*abs(e) + self.floor + least: # it tells something
                 if close: break
                 if any(abs(e - f) <= near + also for f,also in sharp): # two say the same, and it is another
+                    if found := self.nearby(i, value, least): return self.keep(i, *found, True)
                     return self.keep(i, column, blur, False)
                 sharp.append((e, near))
             elif close and dim is None: dim = column, blur
             if math.isfinite(e) and blur < wide[1]: wide = column, blur
         else: close = False
         if close and blur <= 0.05*abs(value) + self.floor + least: return self.keep(i, column, blur, True)
+        if found := self.nearby(i, value, least): return self.keep(i, *found, True)
         self.dim.append(i) # where no two widths say the same, nothing is known
         return self.keep(i, *(dim or wide), dim is not None or close or not self.fine)
+
+    def nearby(self, i, value, least):
+        "What a step that is short enough for what swings quickly says, where that is `value`"
+        for width in (1e-7, 1e-8, 1e-9, 1e-10, 1e-11)*self.fine:
+            column, blur = self.measure(i, width)
+            e = (self.u*column).sum().item()
+            if blur <= 1e-6*abs(e) and abs(e - value) <= 2e-6*abs(e): return column, blur
 
     def least(self, i): # what no difference of the outputs can show
         return 64*self.eps*(self.u.abs()*self.out.abs()).sum().item()/self.scale[i] if self.fine else 0.
