@@ -50,6 +50,7 @@ def _parser(command, function):
 def _run(command, argv=None) -> int: # exit status
     "Run a command on `argv`; None: on the arguments of this process"
     for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, _end)
+    os.environ.setdefault('TORCH_CPP_LOG_LEVEL', 'FATAL') # what ends a command is said in a sentence, not in frames
     function = getattr(import_module(f'fastgroundup.{_commands[command][0]}'), f'fastgroundup_{command}')
     options = vars(_parser(command, function).parse_args([*map(_spelled, sys.argv[1:] if argv is None else argv)]))
     del options['pdb'], options['xtra']
@@ -79,6 +80,7 @@ def _main(command='', *rest):
     if command in _commands: return _run(command, rest)
     if command == '--version': return print(f'fastgroundup {__version__}')
     if command in ('-h', '--help'): return print(_help)
+    if not command: print(_help, file=sys.stderr); return 2
     print(f'python -m fastgroundup {command}; wanted one of {", ".join(_commands)}, -h or --version', file=sys.stderr)
     return 2
 

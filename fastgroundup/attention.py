@@ -23,12 +23,12 @@ class Softmax(Module):
 class Embedding(Module):
     """A row of `w` for each index, as `nn.Embedding`
 
-    idx `(...)` integers, w `(many, c)`, out `(..., c)`. `ValueError` for an index that
-    the table does not have."""
+    idx `(n, ...)` integers, w `(many, c)`, out `(n, ..., c)`. `ValueError` for an index
+    that the table does not have."""
     def __init__(self, w): self.w = w
     def forward(self, idx):
-        if idx.is_floating_point():
-            raise ValueError(f'Embedding: indices of {idx.dtype}; wanted integers')
+        if idx.is_floating_point() or not idx.ndim: raise ValueError(
+            f'Embedding: indices {tuple(idx.shape)}, {idx.dtype}; wanted (n, ...) integers')
         if _read_on_gpu(idx): self.refuse(idx)
         try: return torch.nn.functional.embedding(idx, self.w)
         except IndexError: self.refuse(idx); raise

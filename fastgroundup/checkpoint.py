@@ -6,7 +6,7 @@
 __all__ = ['save_params', 'load_params', 'Checkpoints']
 
 # %% ../nbs/07b_checkpoint.ipynb #5cc614c6
-import hashlib, json, os, shutil, sys, tempfile, time
+import hashlib, json, os, re, shutil, sys, tempfile, time
 from pathlib import Path
 import torch
 from torch import Tensor
@@ -134,7 +134,7 @@ class Checkpoints:
 
     def found(self) -> list: # the newest last
         "The folders of whole states, or such as were whole once"
-        return sorted(self.folder.glob('step-*')) if self.folder.is_dir() else []
+        return sorted(p for p in self.folder.glob('step-*') if _ours(p.name)) if self.folder.is_dir() else []
 
     def begin(self, state, resume=False):
         """The state to go on from, or None, before anything is trained
@@ -144,7 +144,7 @@ class Checkpoints:
         folder, _ = self.folder, _packed(state, {})
         if folder.exists():
             if not folder.is_dir(): raise OSError(f'{folder} is a file; wanted a folder for checkpoints')
-            strange = next((p.name for p in folder.iterdir() if not p.name.startswith(('step-', '.step-'))), None)
+            strange = next((p.name for p in folder.iterdir() if not _ours(p.name)), None)
             if strange: raise ValueError(
                 f'{folder} holds {strange}, which is no checkpoint; wanted a folder of its own')
         _refuse_unwritable(folder/'step-0' if folder.is_dir() else folder)
@@ -156,13 +156,15 @@ class Checkpoints:
     def save(self, step:int, state): # steps taken; numbers, texts and tensors, in lists, tuples and dicts
         "Keep `state`; where that fails, what was kept stays, `problem` says why, and so does a line on stderr"
         self.saved, name = time.monotonic(), f'step-{step:09}'
-        part = self.folder/f'.{name}.part'
+        part, new = self.folder/f'.{name}.part', not self.folder.exists()
         try:
             self.folder.mkdir(exist_ok=True)
-            for old in self.folder.glob('.step-*.part'): shutil.rmtree(old) # of a save that was killed
+            for old in self.folder.glob('.step-*.part'): # of a save that was killed
+                if _ours(old.name): shutil.rmtree(old)
             try: self._write(part, state)
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
+                if new: self.folder.rmdir() # it appears with its first checkpoint
                 raise
             os.rename(part, self.folder/name)
             handle = os.open(self.folder, os.O_RDONLY)
@@ -205,4 +207,5 @@ class Checkpoints:
         if digest != _digest(data, text): raise ValueError('its digest is another')
         return _unpacked(json.loads(text)['state'], _safetensors().load(data))
 
+def _ours(name): return bool(re.fullmatch(r'step-\d{9}|\.step-\d{9}\.part', name))
 def _digest(data, text): return hashlib.sha256(data + text.encode()).hexdigest()

@@ -105,13 +105,13 @@ def write(model:Model, # made by gpt
     `ValueError` for a prompt that is empty or has other characters, or a temperature
     that is not above 0."""
     if not prompt: raise ValueError('an empty prompt; wanted one character at least')
-    if not 0 < temperature < math.inf:
-        raise ValueError(f'temperature={temperature}; wanted a number above 0')
+    if not 0 < temperature < math.inf or length < 0: raise ValueError(
+        f'temperature={temperature}, length={length}; wanted above 0, and 0 or more')
     most, device = len(model.layers[1].w), model.layers[1].w.device
     seen = characters.encode(prompt).to(device)
     for _ in range(length):
         scores = model.predict(seen[None, -most:])[0, -1]
-        shares = (scores.float()/temperature).softmax(0).cpu()
+        shares = ((scores.float() - scores.max())/temperature).softmax(0).cpu()
         following = torch.multinomial(shares, 1, generator=generator)
         seen = torch.cat([seen, following.to(device)])
     return characters.decode(seen)
@@ -167,7 +167,8 @@ def fastgroundup_gpt(steps:int=900, # steps of training
         model.to(device)
         if not load:
             data = [v for part,by in zip(parts(read), (1, t)) for v in windows(characters.encode(part).to(device), t, by)]
-            each, bs = math.ceil(steps/5), min(bs, len(data[0]))
+            bs = min(bs, len(data[0]))
+            each = min(math.ceil(steps/5), math.ceil(len(data[0])/bs))
             epochs = math.ceil(steps/each)
             if speaks():
                 print(f'fastgroundup {__version__}, torch {torch.__version__}, {_where(device)}, seed {seed}')

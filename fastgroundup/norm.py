@@ -13,13 +13,13 @@ from .tape import Module
 
 # %% ../nbs/10_norm.ipynb #cdb09a84
 def _refuse_features(x, w):
-    if x.shape[-1:] != w.shape: raise ValueError(
-        f'x of shape {tuple(x.shape)}; wanted (..., {w.numel()})')
+    if x.ndim < 2 or x.shape[-1:] != w.shape: raise ValueError(
+        f'x of shape {tuple(x.shape)}; wanted (n, ..., {w.numel()})')
 
 class LayerNorm(Module):
     """Each row less its mean, over the root of its variance, scaled, as `nn.LayerNorm`
 
-    x `(..., c)`, w and b `(c,)`."""
+    x `(n, ..., c)`, w and b `(c,)`."""
     def __init__(self, w, b, eps=1e-5): self.w, self.b, self.eps = w, b, eps
 
     def forward(self, x):
@@ -42,7 +42,7 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """Each row over the root of its mean square, scaled (Zhang and Sennrich, 2019)
 
-    x `(..., c)`, w `(c,)`."""
+    x `(n, ..., c)`, w `(c,)`."""
     def __init__(self, w, eps=1e-5): self.w, self.eps = w, eps
 
     def forward(self, x):

@@ -218,13 +218,17 @@ def _groups(params, size):
 def _gone(rank, size, waited):
     "The error for a message that failed after `waited` seconds; `speaks`: whether this is the first rank that is left"
     left, until = [rank], time.monotonic() + 3
-    try:
-        store = distributed.distributed_c10d._get_default_store()
-        store.set(f'left/{rank}', b'')
-        while len(left) < size and time.monotonic() < until:
-            time.sleep(0.05)
-            left = [r for r in range(size) if store.check([f'left/{r}'])]
-    except RuntimeError: pass # the one that is gone kept the store
+    def ask():
+        try:
+            store = distributed.distributed_c10d._get_default_store()
+            store.set(f'left/{rank}', b'')
+            while len(left) < size and time.monotonic() < until:
+                time.sleep(0.05)
+                left[:] = [r for r in range(size) if store.check([f'left/{r}'])]
+        except RuntimeError: pass # the one that is gone kept the store
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(4) # one that hangs and keeps the store never answers
     lost = ', '.join(str(r) for r in range(size) if r not in left) or 'of others'
     words = f'rank {lost} ended' if waited < 1 else f'no answer from rank {lost} for {waited:.0f} s'
     e = ConnectionError(f'{words}; wanted all {size} ranks until the end')

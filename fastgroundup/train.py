@@ -146,6 +146,7 @@ def classifier(*sizes, # features, hidden units of each layer, and classes: 784,
 # %% ../nbs/07b_checkpoint.ipynb #6fc6dc47
 import random, sys, time
 from .ranks import _differences, digest
+from .tape import _held
 
 # %% ../nbs/07b_checkpoint.ipynb #1de17d35
 def _get_random(generator, device):
@@ -208,8 +209,18 @@ def _facts(model, x, y, opt, schedule, **numbers):
     named = {k: v for k,v in vars(opt).items() if not (k == 'lr' and schedule)}
     hyper = {f'opt.{k}': v for k,v in named.items() if isinstance(v, (float, tuple))}
     data = {k: f'{tuple(t.shape)} {t.dtype} of digest {digest(t)}' for k,t in (('x', x), ('y', y))}
-    rates = tuple(schedule(i/8) for i in range(8)) if schedule else None
-    return tensors | data | numbers | {'opt': type(opt).__name__, 'schedule': rates} | hyper
+    kinds = {f'class of {k or "the model"}': type(m).__name__ for k,m in model.named_modules().items()}
+    plain = {f'{k}.{n}'.lstrip('.'): v for k,m in model.named_modules().items() for n,v in _held(m)
+             if isinstance(v, (bool, int, float, str)) and n != 'training'} # such as the heads of an attention
+    first = {id(t): k for k,t in reversed(model.named_params().items())}
+    tied = {f'what {k} is tied to': first[id(t)] for k,t in model.named_params().items() if first[id(t)] != k}
+    rates = 'from {:.8g} to {:.8g}, highest {:.8g}, mean {:.8g}'.format(*_rates(schedule)) if schedule else 'none'
+    own = {'opt': type(opt).__name__, 'the schedule of learning rates': rates}
+    return tensors | data | kinds | plain | tied | numbers | own | hyper
+
+def _rates(schedule):
+    rates = [schedule(i/8) for i in range(8)]
+    return rates[0], rates[-1], max(rates), sum(rates)/8
 
 def _begin(run, keep, resume, ranks):
     "See that states can be kept, and with `resume` go on from the last; in all ranks from what rank 0 finds"
@@ -222,7 +233,7 @@ def _begin(run, keep, resume, ranks):
     if resume: run.load(found)
 
 # %% ../nbs/07c_command.ipynb #1ec15f83
-import io, os
+import io, itertools, os
 from functools import wraps
 from pathlib import Path
 from fastcore.script import call_parse
@@ -281,7 +292,8 @@ def _last_words(command, model, save, keep, interrupted):
     "Save the parameters, but those of a training that was cut off never in place of older ones; gives the exit status"
     path, what = Path(save) if save else None, []
     if interrupted and path and path.exists():
-        path = path.with_stem(f'{path.stem}.interrupted')
+        names = (f'{path.stem}.interrupted{f"-{n}"*(n > 1)}' for n in itertools.count(1))
+        path = next(p for p in map(path.with_stem, names) if not p.exists()) # nothing is lost
         what.append(f'{save} is left as it was')
     try:
         if path: save_params(model, path)
@@ -465,6 +477,7 @@ def clip_grad_norm(params, # the parameters, with their gradients in `.g`
                   ) -> Tensor: # that norm as it was, a scalar
     "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`"
     found = [p for p in params if getattr(p, 'g', None) is not None]
+    if not found: return torch.zeros(())
     norm = torch.stack([torch.linalg.vector_norm(p.g) for p in found]).norm()
     share = (most/(norm + 1e-6)).clamp(max=1.)
     for p in found: p.g = p.g*share
