@@ -168,19 +168,22 @@ def _in_words(e):
     return f'{type(e).__name__}: {(str(e).splitlines() or [""])[0]}{where}'
 
 # %% ../nbs/05d_every_size.ipynb #aa4e162c
-def settle(r, asked=True, order=True, guards=True):
+def settle(r, asked=True, order=True, guards=True, before=None):
     """What torch's book says of the symbols of a recording: a function that puts in what it knows
 
     Without `asked`, only what shapes have to meet, or torch raises; not what the code has asked. Without `order`, not
     which of two sizes is the greater. Without `guards`, only what torch insists on in so many words: not what follows
-    from a size that the code has made a number."""
+    from a size that the code has made a number; with a question `before` which it was, what it did so until then."""
     import sympy
-    key = f'settled {asked} {order} {guards}'
-    if key in r.known: return r.known[key]
+    key, until = f'settled {asked} {order} {guards}', r.questions.index(before) if before else None
+    if until is None and key in r.known: return r.known[key]
     own = {q.expr for q in r.questions if q.kind in ('asked', 'number')}
     told = [g.expr for g in r.env.guards if guards and (asked or g.expr not in own and sympy.Not(g.expr) not in own)]
-    told += [q.expr for q in r.questions if q.kind in ('check', 'torch') and q.answer in (True, sympy.true)]
+    told += [q.expr for q in r.questions[:until] if q.kind in ('check', 'torch') and q.answer in (True, sympy.true)]
     told = [e for e in dict.fromkeys(told) if isinstance(e, (sympy.Eq, sympy.Ge))]
+    if until is not None:
+        key = 'settled until', *told
+        if key in r.known: return r.known[key]
     meant = dict(r.env.replacements) if asked else {}
     def now(e):
         while hasattr(e, 'xreplace') and (new := e.xreplace(meant)) != e: e = new

@@ -210,11 +210,12 @@ class Examined:
             if key in done: continue
             done.add(key)
             self.paths.append(path := self.shown(r, shapes, todo))
-            need, sure = settle(r, asked=False), settle(r, asked=False, guards=False)
+            sure = settle(r, asked=False, guards=False)
             for j,q in enumerate(asked):
                 found = []
                 if any(excludes(b, q) for b in asked[:j] if b.kind != 'number' and b.answer in (True, False)): continue
                 if q.kind != 'number' and q.answer in (True, False):
+                    need = settle(r, asked=False, guards=False, before=q) # what comes after it may be so on this way alone
                     found = [other_side(r, now, asked[:j], q, shapes, self.rng)
                              for now in (need, self.as_given(r, need))]
                     todo += [(s, (r, q)) for s in {str(s): s for s in found if s}.values()]
