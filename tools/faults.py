@@ -2,9 +2,9 @@
 
 kills: kill -9 at fifty random moments of a training with checkpoints, each resumed; the end is that of one that nobody
 killed. interrupts: Ctrl-C at random moments of fastgroundup_train, from its first import on; each ends with a sentence,
-and no saved model is replaced by a half-trained one. ranks: one of two ranks killed, one hung, a Ctrl-C; a sentence within
-30 seconds and a whole checkpoint. disk: no room, no permission. Needs the extra train."""
-import argparse, os, random, re, resource, signal, subprocess, sys, tempfile, time
+and no saved model is replaced by a half-trained one. ranks: one of two ranks killed, one hung, with torchrun and without,
+a Ctrl-C; a sentence within 30 seconds and a whole checkpoint. disk: no room, no permission. Needs the extra train."""
+import argparse, os, random, re, resource, signal, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 
 quiet = {**os.environ, 'OMP_NUM_THREADS': '1', 'OMP_WAIT_POLICY': 'PASSIVE'}
@@ -124,6 +124,22 @@ def ranks(folder, say):
                                'print(len(Checkpoints(sys.argv[1]).load()["losses"]))', own/'run'], capture_output=True, text=True)
         assert int(done.stdout) > 0 and not done.stderr, done
         say(f'{name}: rank {other} ended after {seconds:.1f} s, "{said[0].split(": ", 1)[1]}"; whole checkpoint of step {done.stdout.strip()}')
+
+    # without torchrun the store that all ask is in rank 0: while that hangs, nobody answers
+    with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
+    command = [sys.executable, '-m', 'fastgroundup', 'train', '--hidden', '16', '--epochs', '500', '--patience', '5', '--checkpoint', folder/'own']
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=quiet | {'RANK': r, 'LOCAL_RANK': r, 'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)})
+            for r in '01']
+    try:
+        while not any((folder/'own').glob('step-*')) and both[0].poll() is None: time.sleep(0.1)
+        both[0].send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        _, err = both[1].communicate(timeout=30)
+    finally:
+        for process in both: process.kill()
+    assert err.splitlines() == ['fastgroundup_train: no answer from rank 0 for 5 s; wanted all 2 ranks until the end'], err
+    say(f'rank 0 hung, without torchrun: rank 1 ended after {time.monotonic() - begun:.1f} s, "{err.split(": ", 1)[1].strip()}"')
 
 def disk(folder, say):
     def small(): resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)) # as a disk without room for more
