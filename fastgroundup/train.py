@@ -703,7 +703,8 @@ class _Program:
         def kept(i, s): return tuple(s) if isinstance(opt.state[i], tuple) else s[0]
         opt.state = {i: kept(i, s) for i,s in states.items()} # from now on all tensors
         self.model, self.opt, self.states, self.kept = model, opt, states, kept
-        self.own = [(vars(m), k, t) for m in model.named_modules().values() for k,t in vars(m).items() if id(t) in held]
+        own = [(m, k, t) for m in model.named_modules().values() for k,t in vars(m).items() if id(t) in held]
+        self.own, self.buffers = ([(vars(m), k, t) for m,k,t in own if (k in m.buffers) == b] for b in (False, True))
         self.lr = torch.tensor(float(opt.lr), dtype=torch.float64, device=x.device)
         self.tensors = [self.lr, *held.values(), *[t for s in states.values() for t in s]]
         named = {'x': x.contiguous(), 'targ': targ.contiguous()} | {str(i): t for i,t in enumerate(self.tensors)}
@@ -747,7 +748,9 @@ class _Program:
         if [*map(_kind, self.tensors)] != self.kinds or any(h.get(k) is not t for h,k,t in self.own):
             raise RuntimeError('a parameter has another shape, layout, dtype or device than when the step was compiled, '
                                'or was replaced; wanted compile_step again')
-        for i,s in self.states.items(): # what a step of the loop has left
+        for h,k,t in self.buffers: # what a step of the loop has left in a buffer's place, or in the optimizer's
+            if h.get(k) is not t: h[k] = t.copy_(h[k])
+        for i,s in self.states.items():
             now = self.opt.state[i] if isinstance(self.opt.state[i], tuple) else (self.opt.state[i],)
             if all(t is v for t,v in zip(s, now)): continue
             for t,v in zip(s, now): t.copy_(torch.as_tensor(v))
