@@ -18,6 +18,7 @@ from .names import name
 from .report import Row, progress
 from .slopes import Slopes, along_directions, roughness
 from .steps import clone, upstream
+from .ways import retold
 
 # %% ../nbs/04i_calls.ipynb #8b47dec6
 def is_float(t): return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())
@@ -82,6 +83,10 @@ class FunctionCase(Case):
             'wanted torch operations, an autograd.Function, or check_pair')
         self.pairs = [o.is_complex() for o,keep in zip(outs, self.kept) if keep]
         return [_real(o) for o,keep in zip(outs, self.kept) if keep]
+
+    def integers(self):
+        tensors = {f'input {i}': as_tensor(a) for i,a in enumerate(self.args) if isinstance(a, Tensor) or type(a).__module__ == 'numpy'}
+        return {k: t for k,t in tensors.items() if not is_float(t) and t.dtype != torch.bool}
 
     def parts(self, upstream):
         "The upstream gradient of each output"
@@ -162,6 +167,17 @@ class PairCase(FunctionCase):
         if back is None and out.numel() != 1:
             raise Problem(f'forward returned a loss of shape {tuple(out.shape)}; wanted one number, and its gradients')
         return [out]
+
+    def once_more(self, seen):
+        forward, _, as_numpy = self.fn
+        if not as_numpy: return super().once_more(seen)
+        import torch._numpy as by_torch # numpy's functions, of tensors
+        args = [a.detach() if isinstance(a, Tensor) else _own(a) for a in self.args]
+        own = {id(a): b for a,b in zip(self.args, args)}
+        with torch.no_grad(), self.luck.again(), seen:
+            found = retold(forward)(*[by_torch.asarray(a) if isinstance(a, Tensor) else a for a in args])
+        out = found[0] if self.pair else found
+        return {k: own[id(t)] for k,t in self.leaves.items()}, out.tensor if isinstance(out, by_torch.ndarray) else out
 
     def backward(self, upstreams, outs=None, leaves=None, retain_graph=False):
         _, back, as_numpy = self.fn

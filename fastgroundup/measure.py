@@ -51,6 +51,14 @@ class Case:
     def anew(self, dtype=None): # the same case once more, in another dtype
         raise NotImplementedError
 
+    def integers(self) -> dict: # {name: tensor}, of the integers that went in
+        return {}
+
+    def once_more(self, seen): # the leaves, and what comes out; `seen` is a context to run it in
+        "Run forward once more, by operations of torch's"
+        with seen: out = self.moved(next(iter(self.leaves)), 0.)
+        return dict(self.leaves), out
+
     def suspects(self, k): # further `(kind, words, gradient)` of mistakes in the gradient of the leaf `k`
         return ()
 

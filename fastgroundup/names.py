@@ -11,6 +11,7 @@ import itertools, math
 import torch
 from .compare import Diagnosis, explain, rel_error, unexplained, worst
 from .measure import Case, changes, finite, off, typical
+from .ways import formulas, of_ways
 
 # %% ../nbs/04f_names.ipynb #d4da4524
 def _like(t, u): return t is not None and t.shape == u.shape
@@ -27,7 +28,9 @@ def _of_upstream(case, k, e):
         for words,rows in (('first', slice(0, 1)), ('last', slice(-1, None))):
             part = u.clone()
             part[rows] = 0
-            yield 'rows', f'the {words} row is left out', right(part)
+            other = {'first': 'last', 'last': 'first'}[words]
+            what = f'the {words} row of out.g is left out' if len(u) > 2 else f'the {other} row of out.g alone counts, where a sum belongs'
+            yield 'rows', what, right(part)
     for axis in range(u.ndim):
         if u.shape[axis] > 1:
             less = u - u.mean(axis, keepdim=True)
@@ -116,6 +119,25 @@ def _of_jacobian(case, k, e, most=400):
     words = 'the diagonal of the Jacobian alone: how an entry changes the other outputs is left out'
     yield 'diagonal', words, u*diagonal
 
+def _of_formulas(case, k, e):
+    "A formula that somebody took for the derivative"
+    x, out, u = case.leaves[k].detach(), case.out.detach(), case.upstream
+    if not (_like(x, u) and _like(out, u)): return
+    for words,formula in formulas.items(): yield 'derivative', f'as if the derivative were {words}', formula(u, x.to(u.dtype), out)
+
+def _of_labels(case, k, a, e):
+    "Right but for the entries that labels point to"
+    off = (a - e).abs() > 1e-6*e.abs().max()
+    for name,y in case.integers().items():
+        if e.ndim < 2 or y.shape != e.shape[:1] or y.min() < 0 or y.max() >= e.shape[1]: continue
+        at = torch.zeros_like(off)
+        at[torch.arange(len(y), device=y.device), y.long()] = True
+        if (off & ~at).any() or off.sum() < max(2, len(y)//2): continue
+        apart = (a - e)[at]
+        by = apart.mean().item()
+        words = f': there it is {abs(by):.4g} too {"large" if by > 0 else "small"}' if rel_error(apart, apart.mean().expand_as(apart)) < 1e-6 else ''
+        yield 'labels', f'right but for the entries that {name} points to{words}', a
+
 def _of_added(case, k, a, e):
     "The tensor itself, or what came out, added: a weight decay that belongs to the optimizer, say"
     for name,t in ((case.names[k], finite(case.leaves[k].detach())), ('out', finite(case.out.detach()))):
@@ -152,9 +174,9 @@ def _bases(case, k, axes):
                if j != k and t.ndim and t.ndim < u.ndim and t.shape == u.shape[-t.ndim:]]
     h, one = x - x.mean(axes, keepdim=True), torch.ones_like(x)
     for name,w in (*weights, ('', 1.)):
-        yield name, w, ('mean', 'projection'), (w*u, one, h)
         yield name, w, ('projection',), (w*u, x)
         yield name, w, ('projection',), (w*u, out)
+        yield name, w, ('mean', 'projection'), (w*u, one, h)
     yield '', 1., ('projection',), (out*u, out)
     yield '', 1., ('sum of out.g',), (u, out.exp())
 
@@ -170,6 +192,8 @@ def _in_part(names, ratios, m):
         said.setdefault(words, []).append(f'the {name}')
     return said
 
+def _along(u, h, axes): return (u*h).sum(axes).flatten()
+
 def _over(axes): return f'over axis {", ".join(map(str, axes))}'
 
 def _elsewhere(a, right, basis, axes, choices):
@@ -181,6 +205,29 @@ def _elsewhere(a, right, basis, axes, choices):
         wanted = share(right, axes).mean(0)
         if rel_error(share(right, axes), wanted.expand(right.shape)) <= 1e-5 \
            and rel_error(share(there, other), wanted.expand(there.shape)) <= 1e-5: yield other
+
+def _back_over(right, basis, axes, others):
+    "`(axes, gradient)` of a norm over `axes` where what is taken away is made over other axes"
+    def placed(v): return v.view([1 if i in axes else n for i,n in enumerate(basis[0].shape)]).to(basis[0].dtype)
+    wu, _, h = basis
+    scale, along = placed(right[:, 0]), placed(right[:, 2])
+    square = -along/(scale*(wu*h).mean(axes, keepdim=True)) # of 1/σ
+    if not (square > 0).all(): return
+    unit = square.sqrt()*h
+    for o in others:
+        if o != axes: yield o, scale*(wu - wu.mean(o, keepdim=True) - unit*(wu*unit).mean(o, keepdim=True))
+
+def _of_root(scale, right, sigma, over):
+    "What the factor before all is off by, where that is another 1/σ"
+    if len(scale) < 2: return
+    for said,s in (('missing', sigma), ('there twice', 1/sigma)):
+        if rel_error(scale, s) <= 1e-3: yield f'1/σ {over} is {said}'
+    now = 1/(scale*right).abs()
+    if rel_error(now, right.abs()) <= 1e-9: return
+    if rel_error(now, sigma) <= 1e-9: yield f'1/σ {over} is made without the number (eps) that forward adds under the root'
+    beside = (now - sigma).mean()
+    if beside > 1e-9*sigma.mean() and rel_error(now - sigma, beside.expand_as(sigma)) <= 1e-4:
+        yield f'1/σ {over} is made with {beside:.3g} (eps) added to the root, where forward adds under it'
 
 def _of_norm(case, k, a, e):
     "What a norm or a softmax takes away of out.g, with a wrong factor, or over another axis"
@@ -201,12 +248,17 @@ def _of_norm(case, k, a, e):
                         yield 'norm', f'{name} is missing in what is taken away {over}, or in all of it', a
                 for other in _elsewhere(a, right, basis, axes, choices):
                     yield 'norm', f'the {names[0]} is taken away {_over(other)}, where {over[5:]} belongs', a
+                for other,g in _back_over(right, basis, axes, choices) if len(basis) == 3 else ():
+                    yield 'norm', f'the mean and the projection are taken away {_over(other)}, where {over[5:]} belongs', g
                 continue
-            ratio, sigma = found/right, (x - x.mean(axes, keepdim=True)).square().mean(axes).sqrt().flatten()
+            ratio, sigma = found/right, (x - x.mean(axes, keepdim=True)*(len(basis) == 3)).square().mean(axes).sqrt().flatten()
             scale = ratio[:, 0]
-            for said,s in (('missing', sigma), ('there twice', 1/sigma)):
-                if len(scale) > 1 and rel_error(scale, s) <= 1e-3: yield 'norm', f'1/σ {over} is {said}', a
+            for words in _of_root(scale, right[:, 0], sigma, over): yield 'norm', words, a
             rest = ratio[:, 1:]/scale.unsqueeze(1)
+            for n,said in ((1, 'there once too often'), (-1, 'missing')) if len(scale) > 1 else ():
+                if rel_error(rest[:, -1], right[:, 0]**n) <= 1e-6: yield 'norm', f'a factor 1/σ in the {names[-1]} {over} is {said}', a
+            if name and rel_error(rest[:, -1], _along(u, basis[-1], axes)/_along(w*u, basis[-1], axes)) <= 1e-6:
+                yield 'norm', f'{name} is missing in the {names[-1]} {over}', a
             mean = rest.mean(0)
             if (rest - mean).abs().max() > 1e-5*mean.abs().max().clamp(min=1): continue
             if said := _in_part(names, mean.tolist(), m):
@@ -260,6 +312,9 @@ def name(case:Case, k,
         yield from _of_factors(case, k, e)
         yield from _of_jacobian(case, k, e)
         yield from _of_norm(case, k, a, e)
+        yield from _of_formulas(case, k, e)
+        yield from of_ways(case, k, written, right)
+        yield from _of_labels(case, k, a, e)
         yield from _of_sums(case, k, e)
         yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)

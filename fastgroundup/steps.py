@@ -200,6 +200,9 @@ class LayerCase(Case):
                 vars(m).clear()
                 vars(m).update(was)
 
+    def integers(self):
+        return {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor) and not t.is_floating_point() and t.dtype != torch.bool}
+
     def anew(self, dtype=None, turned=None): return LayerCase(self.step, dtype or self.dtype, turned)
 
 class Random(Problem): "A layer that draws random numbers where nobody took note of them"
