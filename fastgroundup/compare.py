@@ -155,6 +155,9 @@ def _by_value(a, e, same):
         if same(*(_rows(t)[(_rows(t) @ key).argsort()] for t in (am, em))):
             what = 'rows' if axis == 0 else 'columns' if e.ndim == 2 else f'slices of axis {axis}'
             return Diagnosis('permuted', f'{what} permuted: each is right, but in another place')
+
+def _shorter(a, e):
+    "The digits of a shorter dtype"
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
         eps = torch.finfo(dtype).eps
         if eps <= 8*torch.finfo(e.dtype).eps: continue
@@ -179,6 +182,7 @@ def explain(actual, # the gradient in question; None if there is none
             rtol:float, # how far two gradients that are the same may differ
             n:int=None, # batch size, to tell a mean from a sum
             suspects=(), # `(kind, words, tensor)` of mistakes that one has to know the layer for
+            later=(), # the same, for when the numbers by themselves say nothing
             sizes:dict={}, # `{number: what it is}` that a factor may be
            ) -> Diagnosis: # None where no known mistake explains it
     "The simplest known mistake that turns `expected` into `actual`"
@@ -199,9 +203,10 @@ def explain(actual, # the gradient in question; None if there is none
     if a.abs().max() <= 8*torch.finfo(a.dtype).eps*e.abs().max(): return Diagnosis('zero', 'zero, to rounding')
     factor = _factor(a, e, same)
     if factor and (known := _known_factor(factor, e, n, {**_sizes(e), **sizes})): return known
-    for kind,words,suspect in suspects:
-        if suspect is not None and same(suspect, a): return Diagnosis(kind, words)
-    if not factor: return _by_value(a, e, same) or _in_part(a, e, rtol)
+    def first(suspects):
+        return next((Diagnosis(kind, words) for kind,words,t in suspects if t is not None and same(t, a)), None)
+    if found := first(suspects) or (None if factor else _by_value(a, e, same)) or first(later): return found
+    if not factor: return _shorter(a, e) or _in_part(a, e, rtol)
     return Diagnosis('factor', f'multiplied by {factor:.{4 if abs(abs(factor) - 1) > 1e-3 else 14}g}')
 
 def worst(actual, expected):

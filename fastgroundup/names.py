@@ -313,10 +313,11 @@ def name(case:Case, k,
         yield from _of_jacobian(case, k, e)
         yield from _of_norm(case, k, a, e)
         yield from _of_formulas(case, k, e)
+    def later():
         yield from of_ways(case, k, written, right)
         yield from _of_labels(case, k, a, e)
         yield from _of_sums(case, k, e)
         yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)
-    found = explain(a, e, rtol, n, suspects(), sizes_of(case)) or unexplained
+    found = explain(a, e, rtol, n, suspects(), later(), sizes_of(case)) or unexplained
     return found.add(worst(a, e), off(a.to(e.dtype), e, 10*rtol*e.abs().max()) if alike else None)

@@ -160,7 +160,8 @@ class LayerCase(Case):
                  *zip(step.module.named_params().items(), self.twin.named_params().items())]
         self.leaves, self.names = {id(t): leaf for (_,t),(_,leaf) in pairs}, {id(t): k for (k,t),_ in reversed(pairs)}
         if turned: self.leaves[turned[0]].data = turned[1](self.leaves[turned[0]].data).clone()
-        self.own = tree_map(lambda a: a.clone() if isinstance(a, Tensor) else a, self.args)
+        copies = {id(a): a.clone() for a in tree_leaves(self.args) if isinstance(a, Tensor)} # one given twice stays one
+        self.own = tree_map(lambda a: copies.get(id(a), a), self.args)
         with step.luck.again(), torch.enable_grad(): self.out = self.twin(*self.own)
         self.given = next((t for t in tree_leaves(self.args) if isinstance(t, Tensor)), None)
         u = step.upstream # what overflowed on its way here cannot be judged by
@@ -176,7 +177,9 @@ class LayerCase(Case):
     @torch.no_grad()
     def written(self, upstream=None, inp=None, out=None, kept=False): # kept: in the upstream gradient's memory
         args, made = [*self.own], self.twin.out
-        if inp is not None: args[0] = inp.clone()
+        if inp is not None:
+            inp = inp.clone()
+            args = [inp if a is self.own[0] else a for a in args]
         if out is not None:
             made = out.clone()
             vars(made).update(vars(self.twin.out))
