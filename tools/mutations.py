@@ -171,6 +171,16 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if apart > best[0]: best = apart,", "        if True: best = apart,"),
         ("    mine, first, number = f'[{keys.index(k)}]'*(len(keys) > 1)", "    mine, first, number = '[0]'*(len(keys) > 1)"),
     ],
+    '04o_ways': [
+        ("t.detach() if c == 0 else c*t + (1 - c)*t.detach()", "t.detach() if c == 0 else c*t"),
+        ("(('last', runs[:-1]), ('first', runs[1:]))", "(('first', runs[:-1]), ('last', runs[1:]))"),
+        ("self.found[k].many == len(self.a) for k", "self.found[k].many for k"),
+        ("if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue", "if not s or k not in s.a: continue"),
+        ("        if not self.done(): self.two()", "        pass"),
+        ("        own[id(r.out)] = y + (z - z.detach())", "        own[id(r.out)] = y + 0.5*(z - z.detach())"),
+        ("    for tried,slot in itertools.product((_derivatives, _turned, _moved, _summed), slots)", "    for tried,slot in itertools.product((_derivatives, _moved, _summed), slots)"),
+        ("    for site,runs in plain.items(): yield from _another(f, site, runs)", "    pass"),
+    ],
     '05m_verdicts': [
         ("        verdict = 'REFUTED' if refuted else 'not shown' if missing or not path or off else 'proved'", "        verdict = 'REFUTED' if refuted else 'proved'"),
         ("        part = Step(c.layer, c.args, {i for i,n in uses.items() if n > 1})", "        part = Step(c.args[0], c.args, set())"),
