@@ -9,7 +9,7 @@ __all__ = ['Softmax', 'Embedding', 'Position', 'Gelu', 'Silu', 'Attention', 'Blo
 import math
 import torch
 from .backward import add_grad
-from .layers import Lin, Residual, _read_on_gpu
+from .layers import Lin, Residual, _read_on_gpu, _refuse_whole
 from .norm import LayerNorm
 from .tape import Module
 
@@ -27,8 +27,8 @@ class Embedding(Module):
     that the table does not have."""
     def __init__(self, w): self.w = w
     def forward(self, idx):
-        if idx.is_floating_point() or not idx.ndim: raise ValueError(
-            f'Embedding: indices {tuple(idx.shape)}, {idx.dtype}; wanted (n, ...) integers')
+        if idx.dtype not in (torch.int64, torch.int32) or not idx.ndim: raise ValueError(
+            f'Embedding: indices {tuple(idx.shape)}, {idx.dtype}; wanted (n, ...) int64')
         if _read_on_gpu(idx): self.refuse(idx)
         try: return torch.nn.functional.embedding(idx, self.w)
         except IndexError: self.refuse(idx); raise
@@ -49,8 +49,9 @@ class Position(Module):
     `ValueError` for more places than there are rows."""
     def __init__(self, w): self.w = w
     def forward(self, x):
-        if x.shape[1] > len(self.w):
-            raise ValueError(f'{x.shape[1]} places; wanted at most {len(self.w)}')
+        most, c = self.w.shape
+        if x.ndim != 3 or x.shape[2] != c or x.shape[1] > most: raise ValueError(
+            f'Position: x of shape {tuple(x.shape)}; wanted (n, t, {c}), t at most {most}')
         return x + self.w[:x.shape[1]]
     def bwd(self, out, x):
         add_grad(x, out.g)
@@ -92,7 +93,7 @@ class Attention(Module):
     def __init__(self, heads:int, # 1 or more
                  causal:bool=True, # whether a place sees none that come later
                 ):
-        if heads < 1: raise ValueError(f'heads={heads}; wanted 1 or more')
+        _refuse_whole(1, heads=heads)
         self.heads, self.causal = heads, causal
 
     def forward(self, x):
@@ -136,7 +137,8 @@ class Block(Module):
                  generator:torch.Generator=None, # that draws the weights
                  causal:bool=True, # whether a place sees none that come later
                 ):
-        if heads < 1 or c % heads:
+        _refuse_whole(1, c=c, heads=heads, depth=depth)
+        if c % heads:
             raise ValueError(f'c={c} features for {heads} heads; '
                              'wanted a multiple of them')
         def lin(n, m, last=False):

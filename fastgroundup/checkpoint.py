@@ -6,7 +6,8 @@
 __all__ = ['save_params', 'load_params', 'Checkpoints']
 
 # %% ../nbs/07b_checkpoint.ipynb #5cc614c6
-import hashlib, json, os, re, shutil, sys, tempfile, time
+import hashlib, inspect, json, os, re, shutil, sys, tempfile, time
+from contextlib import contextmanager
 from pathlib import Path
 import torch
 from torch import Tensor
@@ -19,9 +20,10 @@ def _safetensors():
         raise ImportError("safetensors is not installed; pip install 'fastgroundup[train]' brings it") from None
     return safetensors.torch
 
-def _data(tensors):
+def _data(tensors, **metadata):
     "`{name: tensor}` as the bytes of a safetensors file"
-    return _safetensors().save({k: t.detach().cpu().contiguous().clone() for k,t in tensors.items()})
+    own = {k: t.detach().cpu().contiguous().clone() for k,t in tensors.items()}
+    return _safetensors().save(own, metadata or None)
 
 def _write(path, data):
     "Write the bytes `data` to `path` by way of a temporary file beside it; `OSError` in one sentence"
@@ -55,21 +57,43 @@ def _refuse_unwritable(path):
     if why: raise OSError(f'{path} cannot be written: {why}')
 
 # %% ../nbs/07b_checkpoint.ipynb #85b64ede
-def save_params(model:Model, path): # path of the file
-    """Write the parameters and buffers of `model` to `path`
+def _made_with(model):
+    "Whole numbers that layers were made with, such as the heads of an attention, which no tensor shows"
+    def asked(m): return inspect.signature(type(m)).parameters
+    return {f'{k}.{n}'.lstrip('.'): v for k,m in model.named_modules().items() for n,v in vars(m).items()
+            if type(v) is int and n in asked(m)}
+
+def save_params(model:Model, path, # path of the file
+                **about:str, # what else belongs to them, such as characters='abc'
+               ):
+    """Write the parameters and buffers of `model` to `path`, and what it was made with
 
     A tied one stands under each of its names. `OSError` where it cannot be written,
     `ImportError` where safetensors is not installed."""
-    _write(path, _data(model.named_params() | model.named_buffers()))
+    tensors = model.named_params() | model.named_buffers()
+    note = json.dumps(_made_with(model) | about)
+    _write(path, _data(tensors, fastgroundup=note))
+
+def _note(data):
+    "What `save_params` noted in the bytes of a file; nothing in another's"
+    head = json.loads(data[8:8 + int.from_bytes(data[:8], 'little')])
+    return dict(json.loads(head.get('__metadata__', {}).get('fastgroundup', '{}')))
+
+def _short(value): return repr(value) if len(repr(value)) < 60 else f'{repr(value)[:50]} … ({len(value)} in all)'
 
 @torch.no_grad()
-def load_params(model:Model, path): # path of the file
+def load_params(model:Model, path, # path of the file
+                **about:str, # what is to be as it was when they were saved
+               ):
     """Put the parameters and buffers in `path` into those of `model`
 
-    `ValueError`, and nothing changed, where they do not fit; `OSError` where it cannot
-    be read, `ImportError` where safetensors is not installed."""
+    `ValueError`, and nothing changed, where they do not fit, or belong to a model that
+    was made with other numbers; `OSError` where it cannot be read, `ImportError` where
+    safetensors is not installed."""
     lib, params = _safetensors(), model.named_params() | model.named_buffers()
-    try: found = lib.load(Path(path).read_bytes())
+    try:
+        data = Path(path).read_bytes()
+        found, note = lib.load(data), _note(data)
     except OSError as e:
         raise OSError(f'{path} cannot be read: {e.strerror or e}') from None
     except Exception as e:
@@ -78,9 +102,13 @@ def load_params(model:Model, path): # path of the file
     given, wanted = kinds(found), kinds(params)
     if given != wanted:
         first = next(k for k in (*wanted, *given) if given.get(k) != wanted.get(k))
-        words = [f'of shape {shape}, {dtype}' for shape,dtype in
-                 (ts.get(first, ('none', '')) for ts in (given, wanted))]
-        raise ValueError(f'{path} has {first} {words[0]}; wanted {words[1]}')
+        has, wants = (f'of shape {ts[first][0]}, {ts[first][1]}' if first in ts else None
+                      for ts in (given, wanted))
+        raise ValueError(f'{path} has {first} {has}; wanted {wants or "none"}' if has
+                         else f'{path} has no {first}; wanted one {wants}')
+    for k,now in (_made_with(model) | about).items():
+        if k in note and note[k] != now: raise ValueError(
+            f'{path} is of a model with {k} {_short(note[k])}; wanted {_short(now)}')
     def bits(t): return t.reshape(-1).view(torch.uint8) # as NaN is not NaN
     for k,p in params.items():
         other = next(n for n,q in params.items() if q is p)
@@ -127,8 +155,30 @@ class Checkpoints:
                  about:dict=None, # what else is to be as it was when a training goes on: {'seed': 42}
                 ):
         self.folder, self.seconds, self.about = Path(folder), seconds, about or {}
-        self.saved, self.problem = time.monotonic(), None
+        self.saved, self.problem, self.there, self.own, self.handle = time.monotonic(), None, True, False, None
         _safetensors()
+
+    @contextmanager
+    def held(self):
+        "Keep the folder for one training; `OSError` where another has it"
+        try:
+            if self.folder.is_dir(): self._hold()
+            yield
+        finally: self._leave()
+
+    def _hold(self):
+        self.own, words = True, f'{self.folder} is in use by another training'
+        try: import fcntl
+        except ImportError: return # there is no such lock
+        self.handle = os.open(self.folder, os.O_RDONLY)
+        try: fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._leave()
+            raise OSError(f'{words}; wanted another folder') from None
+
+    def _leave(self):
+        if self.handle is not None: os.close(self.handle)
+        self.own, self.handle = False, None
 
     def due(self) -> bool: return time.monotonic() - self.saved >= self.seconds
 
@@ -142,7 +192,8 @@ class Checkpoints:
         `OSError` or `ValueError` where the folder will not do: it is not a folder, cannot be written, holds something
         else; holds another training, without `resume`, or none."""
         folder, _ = self.folder, _packed(state, {})
-        if folder.exists():
+        self.there = folder.exists()
+        if self.there:
             if not folder.is_dir(): raise OSError(f'{folder} is a file; wanted a folder for checkpoints')
             strange = next((p.name for p in folder.iterdir() if not _ours(p.name)), None)
             if strange: raise ValueError(
@@ -158,13 +209,18 @@ class Checkpoints:
         self.saved, name = time.monotonic(), f'step-{step:09}'
         part, new = self.folder/f'.{name}.part', not self.folder.exists()
         try:
-            self.folder.mkdir(exist_ok=True)
+            if not self.own:
+                try: self.folder.mkdir(exist_ok=self.there)
+                except FileExistsError: raise OSError('another training has made the folder') from None
+                self._hold()
             for old in self.folder.glob('.step-*.part'): # of a save that was killed
                 if _ours(old.name): shutil.rmtree(old)
             try: self._write(part, state)
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
-                if new: self.folder.rmdir() # it appears with its first checkpoint
+                if new: # it appears with its first checkpoint
+                    self.folder.rmdir()
+                    self._leave()
                 raise
             os.rename(part, self.folder/name)
             handle = os.open(self.folder, os.O_RDONLY)

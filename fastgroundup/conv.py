@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .backward import add_grad, wants
+from .layers import _refuse_whole
 from .tape import Module
 
 # %% ../nbs/09_conv.ipynb #8b0b21d6
@@ -22,13 +23,16 @@ class Conv2d(Module):
                  stride:int=1, # places that the kernel moves at a time
                  padding:int=0, # zeros on each side of the picture
                 ):
-        if stride < 1 or padding < 0: raise ValueError(
-            f'stride {stride}, padding {padding}; wanted 1 and 0 at least')
+        _refuse_whole(1, stride=stride)
+        _refuse_whole(0, padding=padding)
+        if w.ndim != 4 or b is not None and b.shape != w.shape[:1]: raise ValueError(
+            f'Conv2d: w of shape {tuple(w.shape)}, b of shape '
+            f'{None if b is None else tuple(b.shape)}; wanted (o, c, kh, kw) and (o,)')
         self.w, self.b, self.stride, self.padding = w, b, stride, padding
 
     def forward(self, x):
         try:
-            if x.ndim == 4: return F.conv2d(x, self.w, self.b, self.stride, self.padding)
+            if x.ndim == 4 and len(x): return F.conv2d(x, self.w, self.b, self.stride, self.padding)
         except RuntimeError: pass
         c, kh, kw = self.w.shape[1:]
         raise ValueError(
@@ -48,10 +52,6 @@ class Conv2d(Module):
             add_grad(x, back)
 
 # %% ../nbs/09_conv.ipynb #b2f5c37d
-def _refuse_window(k, stride):
-    if k < 1 or stride < 1: raise ValueError(
-        f'windows of {k} by {k} pixels, stride {stride}; wanted 1 at least of each')
-
 def _refuse_small(x, k):
     if x.ndim != 4 or min(x.shape[2:]) < k:
         raise ValueError(f'x of shape {tuple(x.shape)}; wanted (n, c, h, w), '
@@ -80,13 +80,13 @@ class MaxPool2d(Module):
                  stride:int=None, # pixels from one window to the next; None: k
                 ):
         self.k, self.stride = k, k if stride is None else stride
-        _refuse_window(self.k, self.stride)
+        _refuse_whole(1, k=self.k, stride=self.stride)
     def windows(self, x):
         return x.unfold(2, self.k, self.stride).unfold(3, self.k, self.stride)
 
     def forward(self, x):
-        try: return self.windows(x).amax((4, 5))
-        except (RuntimeError, IndexError): _refuse_small(x, self.k); raise
+        _refuse_small(x, self.k)
+        return self.windows(x).amax((4, 5))
 
     def bwd(self, out, x):
         largest = self.windows(x) == out[..., None, None]
@@ -97,12 +97,11 @@ class AvgPool2d(Module):
     "The mean of each window of `k` by `k` pixels; shapes and errors as in `MaxPool2d`"
     def __init__(self, k:int, stride:int=None):
         self.k, self.stride = k, k if stride is None else stride
-        _refuse_window(self.k, self.stride)
+        _refuse_whole(1, k=self.k, stride=self.stride)
 
     def forward(self, x):
-        if x.ndim != 4: _refuse_small(x, self.k)
-        try: return F.avg_pool2d(x, self.k, self.stride)
-        except RuntimeError: _refuse_small(x, self.k); raise
+        _refuse_small(x, self.k)
+        return F.avg_pool2d(x, self.k, self.stride)
 
     def bwd(self, out, x):
         k, s, c = self.k, self.stride, x.shape[1]
@@ -118,7 +117,7 @@ class Flatten(Module):
 
 # %% ../nbs/10_norm.ipynb #981a0bc5
 import math
-from .layers import CrossEntropy, Lin, Model, Relu
+from .layers import CrossEntropy, Lin, Model, Relu, _refuse_whole
 from .norm import BatchNorm
 
 # %% ../nbs/10_norm.ipynb #e758808c
@@ -130,8 +129,9 @@ def cnn(channels=(16, 32, 64), # kernels of each convolution
     a linear layer, cross-entropy; float32
 
     `ValueError` for other than three numbers of channels, or one below 1."""
-    if len(channels) != 3 or min(channels) < 1:
-        raise ValueError(f'channels {channels}; wanted three, each 1 or more')
+    if not isinstance(channels, (tuple, list)) or len(channels) != 3:
+        raise ValueError(f'channels {channels}; wanted three')
+    _refuse_whole(1, classes=classes, **{f'channels[{i}]': c for i,c in enumerate(channels)})
     layers, c = [], 1
     for o,k in zip(channels, (5, 3, 3)):
         w = torch.randn(o, c, k, k, generator=generator)*math.sqrt(2/(c*k*k))

@@ -14,7 +14,7 @@ from . import __version__
 from .attention import Block, Embedding, Position
 from .backward import add_grad, wants
 from .data import load_shakespeare
-from .layers import CrossEntropy, Model
+from .layers import CrossEntropy, Model, _refuse_whole
 from .norm import LayerNorm
 from .tape import Module
 from .train import AdamW, fit, load_params, one_cycle
@@ -53,6 +53,7 @@ def windows(numbers:Tensor, # (n,) characters
             step:int=1, # characters from one window to the next
            ) -> tuple: # (x, y), each (windows, t): y is one character further on
     "All windows of a text, without copying it; `ValueError` for a text without one"
+    _refuse_whole(1, t=t, step=step)
     if len(numbers) <= t:
         raise ValueError(f'a text of {len(numbers)} characters; wanted {t+1} at least, '
                          f'for {t} places')
@@ -65,7 +66,10 @@ class Head(Module):
 
     `w` may be that of an `Embedding`."""
     def __init__(self, w): self.w = w
-    def forward(self, x): return x @ self.w.t()
+    def forward(self, x):
+        if x.shape[-1:] != self.w.shape[1:]: raise ValueError(
+            f'Head: x of shape {tuple(x.shape)}; wanted (..., {self.w.shape[1]})')
+        return x @ self.w.t()
     def bwd(self, out, x):
         if wants(x): add_grad(x, out.g @ self.w)
         add_grad(self.w, out.g.flatten(0, -2).t() @ x.flatten(0, -2))
@@ -81,9 +85,7 @@ def gpt(vocab:int, # characters that there are
     """A language model: embedding, places, blocks, a layer norm, a head, cross-entropy
 
     float32. `ValueError` as in `Block`, and for a size below 1."""
-    if min(vocab, c, depth, heads, t) < 1:
-        raise ValueError(f'vocab={vocab}, c={c}, depth={depth}, heads={heads}, t={t}; '
-                         'wanted 1 or more of each')
+    _refuse_whole(1, vocab=vocab, c=c, depth=depth, heads=heads, t=t)
     def table(n): return torch.randn(n, c, generator=generator)*0.02
     w = table(vocab)
     blocks = [Block(c, heads, depth, generator) for _ in range(depth)]
@@ -108,6 +110,8 @@ def write(model:Model, # made by gpt
     if not 0 < temperature < math.inf or length < 0: raise ValueError(
         f'temperature={temperature}, length={length}; wanted above 0, and 0 or more')
     most, device = len(model.layers[1].w), model.layers[1].w.device
+    if (many := len(model.layers[0].w)) != len(characters): raise ValueError(
+        f'{len(characters)} characters for a model of {many}; wanted its own')
     seen = characters.encode(prompt).to(device)
     for _ in range(length):
         scores = model.predict(seen[None, -most:])[0, -1]
@@ -159,11 +163,12 @@ def fastgroundup_gpt(steps:int=900, # steps of training
     if save: _refuse_unwritable(save)
     keep = Checkpoints(checkpoint, about={'seed': seed}) if checkpoint else None
     characters, status = Characters(read), 0
-    characters.encode(prompt)
+    try: characters.encode(prompt)
+    except ValueError as e: raise ValueError(f'--prompt has {e}') from None
     with joined(device, patience) as device:
         torch.manual_seed(seed)
         model = gpt(len(characters), c, depth, heads, t, tied)
-        if load: load_params(model, load)
+        if load: load_params(model, load, characters=''.join(characters.all))
         model.to(device)
         if not load:
             data = [v for part,by in zip(parts(read), (1, t)) for v in windows(characters.encode(part).to(device), t, by)]
@@ -179,7 +184,8 @@ def fastgroundup_gpt(steps:int=900, # steps of training
             history = fit(model, data, epochs, opt, bs, one_cycle(lr, 0.1), compiled=compiled, steps=each, clip=1.,
                           checkpoint=keep, resume=resume)
             if not speaks(): return 0
-            status = _last_words('fastgroundup_gpt', model, save, keep, history.interrupted)
+            status = _last_words('fastgroundup_gpt', model, save, keep, history.interrupted,
+                                 characters=''.join(characters.all))
             print(f'\nvalidation loss {history.epochs[-1].valid_loss:.3f}\n')
         elif not speaks(): return 0
         print(write(model.eval(), characters, prompt, length, temperature, torch.Generator().manual_seed(seed)))

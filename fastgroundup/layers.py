@@ -201,6 +201,12 @@ test_like.__test__ = False # pytest would take it for a test
 from torch.nn.functional import nll_loss
 
 # %% ../nbs/07_train.ipynb #1b4ef832
+def _refuse_whole(least, **named):
+    "`ValueError` for one of `named` that is not a whole number of `least` or more"
+    for k,v in named.items():
+        if type(v) is not int or v < least:
+            raise ValueError(f'{k}={v}; wanted a whole number, {least} or more')
+
 def _read_on_gpu(t):
     "Whether `t` is on a GPU, where a wrong index ends the process, and its values are there: no pass is recorded"
     return t.is_cuda and type(t) is Tensor and not torch.cuda.is_current_stream_capturing()

@@ -16,11 +16,17 @@ def _refuse_features(x, w):
     if x.ndim < 2 or x.shape[-1:] != w.shape: raise ValueError(
         f'x of shape {tuple(x.shape)}; wanted (n, ..., {w.numel()})')
 
+def _refuse_unlike(w, b):
+    if w.ndim != 1 or w.shape != b.shape: raise ValueError(
+        f'w of shape {tuple(w.shape)}, b of {tuple(b.shape)}; wanted (c,) of both')
+
 class LayerNorm(Module):
     """Each row less its mean, over the root of its variance, scaled, as `nn.LayerNorm`
 
     x `(n, ..., c)`, w and b `(c,)`."""
-    def __init__(self, w, b, eps=1e-5): self.w, self.b, self.eps = w, b, eps
+    def __init__(self, w, b, eps=1e-5):
+        _refuse_unlike(w, b)
+        self.w, self.b, self.eps = w, b, eps
 
     def forward(self, x):
         _refuse_features(x, self.w)
@@ -70,6 +76,7 @@ class BatchNorm(Module):
     buffers = 'running_mean', 'running_var'
     whole_batch = property(lambda self: self.training and 'over_ranks')
     def __init__(self, w, b, momentum=0.1, eps=1e-5):
+        _refuse_unlike(w, b)
         self.w, self.b, self.momentum, self.eps = w, b, momentum, eps
         self.running_mean, self.running_var = torch.zeros_like(b), torch.ones_like(b)
 

@@ -26,13 +26,22 @@ def _parts(x, k):
     return x.unflatten(1, (k, -1)).unbind(1)
 def _joined(*parts): return torch.stack(parts, 1).flatten(1)
 
+def _refuse_weights(cell, m):
+    found = [tuple(t.shape) for t in (cell.w_ih, cell.w_hh, cell.b_ih, cell.b_hh)]
+    if len(found[0]) != 2 or found != [(m, found[0][1]), (m, m//cell.gates), (m,), (m,)]:
+        raise ValueError(
+            f'{type(cell).__name__}: weights of shapes {found}; wanted '
+            f'({cell.gates}·h, c), ({cell.gates}·h, h), and ({cell.gates}·h,) twice')
+
 class _Cell(Module):
     """Weights as torch has them
 
     w_ih `(k·hidden, c)`, w_hh `(k·hidden, hidden)`, b_ih and b_hh `(k·hidden,)`."""
     states = 1 # tensors (n, hidden) that go from step to step, side by side
+    gates = 1 # k
     def __init__(self, w_ih, w_hh, b_ih, b_hh):
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
+        _refuse_weights(self, self.gates*w_hh.shape[-1])
     def from_input(self, x): return x @ self.w_ih.t() + self.b_ih
     def from_state(self, h): return h @ self.w_hh.t() + self.b_hh
 
@@ -72,9 +81,9 @@ class _Recurrent(Module):
     def __init__(self, cell): self.cell, self.at, self.stack = cell, At(), Stack()
     def forward(self, x):
         c, hidden = self.cell.w_ih.shape[1], self.cell.w_hh.shape[1]
-        if x.ndim != 3 or x.shape[2] != c:
+        if x.ndim != 3 or x.shape[2] != c or not x.shape[1]:
             raise ValueError(f'{type(self).__name__}: x of shape {tuple(x.shape)}; '
-                             f'wanted (n, t, {c})')
+                             f'wanted (n, t, {c}), t 1 or more')
         state, states = x.new_zeros(len(x), self.cell.states*hidden), []
         for t in range(x.shape[1]):
             state = self.cell(self.at(x, t), state)
@@ -91,7 +100,7 @@ class LstmCell(_Cell):
     """x `(n, c)`, state and out `(n, 2·hidden)`: h and c side by side
 
     Gates stand in the weights as in `nn.LSTM`: i, f, z, o."""
-    states = 2
+    states, gates = 2, 4
     def forward(self, x, state):
         h, c = _parts(state, 2)
         i, f, z, o = _parts(self.from_input(x) + self.from_state(h), 4)
@@ -126,6 +135,7 @@ class Lstm(_Recurrent):
 # %% ../nbs/11_recurrent.ipynb #c9188e4a
 class GruCell(_Cell):
     "x `(n, c)`, h and out `(n, hidden)`; gates in the weights as in `nn.GRU`: r, u, z"
+    gates = 3
     def forward(self, x, h):
         xr, xu, xz = _parts(self.from_input(x), 3)
         hr, hu, hz = _parts(self.from_state(h), 3)

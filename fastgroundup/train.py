@@ -207,7 +207,9 @@ def _facts(model, x, y, opt, schedule, **numbers):
     "What is the same in all ranks, and before and after a break: `{what it is: a value}`"
     tensors = {k: f'{tuple(t.shape)} {t.dtype}' for k,t in (model.named_params() | model.named_buffers()).items()}
     named = {k: v for k,v in vars(opt).items() if not (k == 'lr' and schedule)}
-    hyper = {f'opt.{k}': v for k,v in named.items() if isinstance(v, (float, tuple))}
+    hyper = {f'opt.{k}': v for k,v in named.items() if isinstance(v, (int, float, tuple)) and k != 'started'}
+    names = {id(t): k for k,t in reversed(model.named_params().items())}
+    hyper['the parameters of opt'] = ', '.join(names.get(id(p), 'another') for p in opt.params)
     data = {k: f'{tuple(t.shape)} {t.dtype} of digest {digest(t)}' for k,t in (('x', x), ('y', y))}
     kinds = {f'class of {k or "the model"}': type(m).__name__ for k,m in model.named_modules().items()}
     plain = {f'{k}.{n}'.lstrip('.'): v for k,m in model.named_modules().items() for n,v in _held(m)
@@ -234,7 +236,7 @@ def _begin(run, keep, resume, ranks):
 
 # %% ../nbs/07c_command.ipynb #1ec15f83
 import io, itertools, os
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from fastcore.script import call_parse
 from . import __version__
@@ -261,7 +263,9 @@ def _where(device):
 
 def _wanted_keeping(checkpoint, resume, patience, save, load=None):
     "What they ask of the files and the ranks of a training"
-    return [(checkpoint or not resume, '--resume without --checkpoint; wanted the folder to go on from'),
+    given = {'--checkpoint': checkpoint, '--save': save, '--load': load}
+    return [*[(v != '', f'{k} is empty; wanted a name, or no {k}') for k,v in given.items()],
+            (checkpoint or not resume, '--resume without --checkpoint; wanted the folder to go on from'),
             (not (checkpoint and load), f'--checkpoint {checkpoint} and --load {load}; wanted one of them'),
             (not (checkpoint and save) or
              Path(checkpoint).resolve() not in (Path(save).resolve(), Path(save).resolve().parent),
@@ -288,7 +292,7 @@ def _command(f):
         return status
     return command
 
-def _last_words(command, model, save, keep, interrupted):
+def _last_words(command, model, save, keep, interrupted, **about):
     "Save the parameters, but those of a training that was cut off never in place of older ones; gives the exit status"
     path, what = Path(save) if save else None, []
     if interrupted and path and path.exists():
@@ -296,7 +300,7 @@ def _last_words(command, model, save, keep, interrupted):
         path = next(p for p in map(path.with_stem, names) if not p.exists()) # nothing is lost
         what.append(f'{save} is left as it was')
     try:
-        if path: save_params(model, path)
+        if path: save_params(model, path, **about)
     except OSError as e: raise RuntimeError(str(e)) from None
     if interrupted:
         if path: what.append(f'the parameters so far are in {path}')
@@ -308,6 +312,11 @@ def _last_words(command, model, save, keep, interrupted):
 _optimizers = {'sgd': (SGD, 0.2), 'momentum': (Momentum, 0.2), 'adam': (Adam, 0.002)} # and a rate that suits digits
 _models = {'mlp': ('256', 8, 0, 0., 1.), # what suits each: hidden, epochs, shift, decay, and a share of that rate
            'cnn': ('16,32,64', 7, 1, 5e-4, 1.5)}
+
+def _shifted(xb, by):
+    "Digits, all moved by as many pixels, up to `by` of them"
+    down, right = torch.randint(-by, by + 1, (2,)).tolist()
+    return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(xb.shape)
 
 @_command
 def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolutions with batch norm
@@ -351,6 +360,7 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
               (0 <= shift <= 4, f'--shift {shift}; wanted 0 to 4, the empty edge of a digit'),
               (-2**63 <= seed < 2**63, f'--seed {seed}; wanted a 64-bit number'),
               *_wanted_device(device), *_wanted_keeping(checkpoint, resume, patience, save),
+              (plot != '', '--plot is empty; wanted a name, or no --plot'),
               (not plot or Path(plot).suffix in ('.svg', '.png', '.pdf'),
                f'--plot {plot}; wanted a name that ends in .svg, .png or .pdf')]
     for ok,words in wanted:
@@ -368,19 +378,16 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
             x, x_valid, x_test = (t.view(-1, 1, 28, 28) for t in (x, x_valid, x_test))
         else: net, drawing = classifier(784, *sizes, 10), ' → '.join(map(str, (784, *sizes, 10)))
         net.to(device)
-        def shifted(xb):
-            down, right = torch.randint(-shift, shift+1, (2,)).tolist()
-            return xb.view(-1, 28, 28).roll((down, right), (1, 2)).view(xb.shape)
         if speaks():
             print(f'fastgroundup {__version__}, torch {torch.__version__}, {_where(device)}, seed {seed}')
             print(f'{drawing}, {name.__name__}, one cycle to lr={lr:g}, batches of {bs}\n')
         optimizer, data = name(net.params(), lr=lr, weight_decay=weight_decay), (x, y, x_valid, y_valid)
         history = fit(net, data, epochs, optimizer, bs, one_cycle(lr),
-                      augment=shifted if shift else None, compiled=compiled, checkpoint=keep, resume=resume)
+                      augment=partial(_shifted, by=shift) if shift else None, compiled=compiled, checkpoint=keep, resume=resume)
         if not speaks(): return 0
-        status = _last_words('fastgroundup_train', net, save, keep, history.interrupted)
         right = evaluate(net, x_test, y_test)[1]
-        print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(x_test))} of {len(x_test)} digits wrong')
+        print(f'\ntest accuracy {right:.2%}: {round((1 - right)*len(x_test))} of {len(x_test)} digits wrong', flush=True)
+        status = _last_words('fastgroundup_train', net, save, keep, history.interrupted)
         if plot:
             picture = io.BytesIO()
             history.plot().savefig(picture, format=Path(plot).suffix[1:])
@@ -390,6 +397,7 @@ def fastgroundup_train(model:str='mlp', # mlp: fully connected; cnn: convolution
 
 # %% ../nbs/07d_fit.ipynb #879e4bbb
 import copy, math, signal, sys, threading, time
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -475,7 +483,8 @@ def _sums(model, x, y, first=0, ranks=1):
 def clip_grad_norm(params, # the parameters, with their gradients in `.g`
                    most:float, # the largest norm of all gradients together, above 0
                   ) -> Tensor: # that norm as it was, a scalar
-    "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`"
+    "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`; `ValueError` for a `most` not above 0"
+    if not most > 0: raise ValueError(f'most={most}; wanted a norm above 0')
     found = [p for p in params if getattr(p, 'g', None) is not None]
     if not found: return torch.zeros(())
     norm = torch.stack([torch.linalg.vector_norm(p.g) for p in found]).norm()
@@ -533,6 +542,9 @@ def _refuse_data(model, x, y):
 def _refuse(model, x, y, valid, epochs, opt, bs, compiled, steps, clip, checkpoint, resume, ranks):
     "`ValueError` for what `fit` cannot work with; tried on a copy"
     if epochs < 1: raise ValueError(f'{epochs} epochs; wanted 1 or more')
+    if not hasattr(opt, 'params'): raise ValueError(
+        f'opt is a {type(opt).__module__}.{type(opt).__name__}; wanted an optimizer of fastgroundup.train, '
+        'such as Momentum(model.params(), lr=0.1)')
     if len(valid) not in (0, 2):
         raise ValueError(f'data of {2 + len(valid)} tensors; wanted (x, y) or (x, y, x_valid, y_valid)')
     strangers = {id(p) for p in opt.params} - {id(p) for p in model.params()}
@@ -570,6 +582,18 @@ def _evaluate(model, x, y, ranks):
     loss, right = sums.tolist()
     return loss, right/y.numel()
 
+def _called(f):
+    "A function, and what a partial one is given, in words"
+    if f is None: return 'none'
+    if isinstance(f, partial): return f'{_called(f.func)} of {", ".join(map(str, f.args))} {f.keywords}'
+    return getattr(f, '__qualname__', type(f).__name__)
+
+def _augmented(augment, xb):
+    found = augment(xb)
+    if getattr(found, 'shape', None) == xb.shape: return found
+    what = f'x of shape {tuple(found.shape)}' if isinstance(found, Tensor) else f'a {type(found).__name__}'
+    raise ValueError(f'augment gave {what}; wanted {tuple(xb.shape)}, as it was given')
+
 @torch.no_grad()
 def fit(model:Model,
         data, # (x, y) to train on, or (x, y, x_valid, y_valid), such as load_mnist()
@@ -601,7 +625,7 @@ def fit(model:Model,
         raise
     if ranks: ranks.agree({'what fit says': 'nothing'})
     steps = min(steps or len(x), math.ceil(len(x)/bs))
-    given = {k: 'given' if v is not None else 'none' for k,v in (('generator', generator), ('augment', augment))}
+    given = {'generator': 'none' if generator is None else 'given', 'augment': _called(augment)}
     facts = {}
     if ranks or checkpoint:
         facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given)
@@ -617,7 +641,7 @@ def fit(model:Model,
     buffers = [(held, k) for held,k in buffers if isinstance(held.get(k), Tensor)]
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
-    with _Stop() as stop:
+    with _Stop() as stop, keep.held() if keep and first else nullcontext():
         while run.epoch <= epochs and not history.interrupted:
             order, bar = run.draw(len(x)).to(x.device), _bar(steps, run.taken, verbose)
             while run.taken < steps:
@@ -625,7 +649,7 @@ def fit(model:Model,
                 mine = ranks.rows(len(rows)) if ranks else slice(None)
                 if schedule: opt.lr = schedule(((run.epoch - 1)*steps + run.taken)/(epochs*steps))
                 xb = x.index_select(0, rows if augment else rows[mine])
-                if augment: xb = augment(xb)[mine]
+                if augment: xb = _augmented(augment, xb)[mine]
                 yb = y.index_select(0, rows[mine])
                 kept = [(held[k], held[k].clone()) for held,k in buffers]
                 loss = ranks.gradients(xb, yb, len(rows), bool(stop.asked)) if ranks else step(xb, yb).item()

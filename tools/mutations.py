@@ -174,7 +174,6 @@ faults = { # notebook: [(what stands there, what is planted)]
     '04o_ways': [
         ("t.detach() if c == 0 else c*t + (1 - c)*t.detach()", "t.detach() if c == 0 else c*t"),
         ("(('last', runs[:-1]), ('first', runs[1:]))", "(('first', runs[:-1]), ('last', runs[1:]))"),
-        ("self.found[k].many == len(self.a) for k", "self.found[k].many for k"),
         ("if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue", "if not s or k not in s.a: continue"),
         ("        if not self.done(): self.two()", "        pass"),
         ("        own[id(r.out)] = y + (z - z.detach())", "        own[id(r.out)] = y + 0.5*(z - z.detach())"),
