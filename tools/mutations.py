@@ -81,7 +81,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        gc = gc + gh*o*(1 - k*k)", "        gc = gh*o*(1 - k*k)"),
     ],
     '12_attention': [
-        ("        if x.shape[1] > len(self.w):\n", "        if False:\n"),
+        (" or x.shape[1] > most: raise", " or False: raise"),
         ("s_grad.mT @ q", "s_grad @ q"),
         ("        if low < 0 or high >= len(self.w):", "        if high >= len(self.w):"),
     ],
@@ -293,6 +293,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps)", "m/v.sqrt().add_(self.eps).div_((1 - b2t)**0.5)"),
     ],
     '07d_fit': [
+        ("    if getattr(found, 'shape', None) == xb.shape: return found", '    if True: return found'),
         ("        model.eval()\n", "        pass\n"),
         ("    share = (most/(norm + 1e-6)).clamp(max=1.)", "    share = most/(norm + 1e-6)"),
         ("    if math.isfinite(loss):\n        model.backward", "    if True:\n        model.backward"),
@@ -301,8 +302,14 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("                    for (held,k),(b,before) in zip(buffers, kept): held[k] = b.copy_(before)\n", ""),
     ],
     '07b_checkpoint': [
+        ('        if k in note and note[k] != now: raise', '        if k in note and note[k] < now and False: raise'),
+        ('            if type(v) is int and n in asked(m)}', '            if type(v) is int}'),
+        ('        try: fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)', '        try: pass'),
+        ('                try: self.folder.mkdir(exist_ok=self.there)', '                try: self.folder.mkdir(exist_ok=True)'),
+        ("    hyper['the parameters of opt'] = ', '.join(", "    hyper['the parameters of opt'] = len("),
+        ("isinstance(v, (int, float, tuple)) and k != 'started'}", "isinstance(v, (float, tuple)) and k != 'started'}"),
         ("    return tensors | data | kinds | plain | tied | numbers | own | hyper", "    return tensors | data | kinds | plain | numbers | own | hyper"),
-        ("                if new: self.folder.rmdir()", "                if False: self.folder.rmdir()"),
+        ("                    self.folder.rmdir()\n", "                    pass\n"),
         ("            os.replace(name, path)", "            Path(path).write_bytes(data)"),
         ("    for k,p in params.items(): p.copy_(found[k])", "    for k,p in params.items(): p.copy_(found[k].round())"),
         ("return hashlib.sha256(data + text.encode()).hexdigest()", "return hashlib.sha256(data).hexdigest()"),
