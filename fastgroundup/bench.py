@@ -379,7 +379,7 @@ def _jax_momentum(lr, momentum):
         return [p - lr*v for p,v in zip(ps, vs)], [vs]
     return moved
 
-def _cnn_peers(device='cpu', n=128, channels=(8, 16, 32), lr=0.02):
+def _cnn_peers(device='cpu', n=128, channels=(16, 32, 64), lr=0.02):
     "What it is, and `{name: maker}` of a step of a CNN"
     x, y, *_ = load_mnist()
     batches_ = [(x[i:i+n].view(-1, 1, 28, 28).contiguous().to(device), y[i:i+n].to(device)) for i in range(0, 20*n, n)]
