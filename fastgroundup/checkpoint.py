@@ -159,7 +159,7 @@ class Checkpoints:
         _safetensors()
 
     @contextmanager
-    def held(self):
+    def _taken(self):
         "Keep the folder for one training; `OSError` where another has it"
         try:
             if self.folder.is_dir(): self._hold()

@@ -641,7 +641,7 @@ def fit(model:Model,
     buffers = [(held, k) for held,k in buffers if isinstance(held.get(k), Tensor)]
     step = compile_step(model, opt, clip, bs) if compiled else partial(_plain_step, model, opt, clip=clip)
     if verbose: print(str(history))
-    with _Stop() as stop, keep.held() if keep and first else nullcontext():
+    with _Stop() as stop, keep._taken() if keep and first else nullcontext():
         while run.epoch <= epochs and not history.interrupted:
             order, bar = run.draw(len(x)).to(x.device), _bar(steps, run.taken, verbose)
             while run.taken < steps:
