@@ -379,3 +379,16 @@ def other_upstreams(step:Step, case:Case,
     try: grows, why = not out_of_proportion(case, written, us, base), ': what it writes does not grow with it'
     except Exception as e: grows, why = False, raised(e)
     if not grows: yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient{why}')
+
+def other_inputs(step:Step, case:Case): # yields what is wrong in a call with other numbers, after the one that was judged
+    "What a layer keeps of its first call shows in the next"
+    k = next((k for k,t in case.leaves.items() if t is case.given and t.numel() > 1), None)
+    if k is None or case.eps > 1e-5: return
+    try:
+        again = LayerCase(step, case.out.dtype, (k, lambda t: t.flip([*range(t.ndim)])))
+        found, right = again.written(), again.right()
+        if not all_finite(again.out) or rel_error(again.out, case.out) < 1e-3: return
+        wrong = [k for k,g in right.items() if g is not None and found.get(k) is not None and rel_error(found[k], g) > 1e-2
+                 and not judge(again, k, found, right, Bounds(again, again.eps), None, False).ok]
+    except Exception: return # it does not take other numbers
+    if wrong: yield Diagnosis('state', f'{step.name}: wrong in a second call, with other numbers: something is kept of the first')
