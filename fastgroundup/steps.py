@@ -383,7 +383,9 @@ def other_upstreams(step:Step, case:Case,
 def other_inputs(step:Step, case:Case): # yields what is wrong in a call with other numbers, after the one that was judged
     "What a layer keeps of its first call shows in the next"
     k = next((k for k,t in case.leaves.items() if t is case.given and t.numel() > 1), None)
-    if k is None or case.eps > 1e-5: return
+    own = {id(p) for p in step.module.params()}
+    kept = any(isinstance(v, Tensor) and id(v) not in own for m in step.module.named_modules().values() for _,v in _held(m))
+    if k is None or case.eps > 1e-5 or not kept: return
     try:
         again = LayerCase(step, case.out.dtype, (k, lambda t: t.flip([*range(t.ndim)])))
         found, right = again.written(), again.right()
