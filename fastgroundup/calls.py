@@ -85,7 +85,8 @@ class FunctionCase(Case):
         return [_real(o) for o,keep in zip(outs, self.kept) if keep]
 
     def integers(self):
-        tensors = {f'input {i}': as_tensor(a) for i,a in enumerate(self.args) if isinstance(a, Tensor) or type(a).__module__ == 'numpy'}
+        arrays = [(i, a) for i,a in enumerate(self.args) if isinstance(a, Tensor) or type(a).__module__ == 'numpy']
+        tensors = {f'input {i}': as_tensor(a) for i,a in arrays}
         return {k: t for k,t in tensors.items() if not is_float(t) and t.dtype != torch.bool}
 
     def parts(self, upstream):

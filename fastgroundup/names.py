@@ -29,7 +29,8 @@ def _of_upstream(case, k, e):
             part = u.clone()
             part[rows] = 0
             other = {'first': 'last', 'last': 'first'}[words]
-            what = f'the {words} row of out.g is left out' if len(u) > 2 else f'the {other} row of out.g alone counts, where a sum belongs'
+            what = f'the {words} row of out.g is left out'
+            if len(u) == 2: what = f'the {other} row of out.g alone counts, where a sum belongs'
             yield 'rows', what, right(part)
     for axis in range(u.ndim):
         if u.shape[axis] > 1:
@@ -123,7 +124,8 @@ def _of_formulas(case, k, e):
     "A formula that somebody took for the derivative"
     x, out, u = case.leaves[k].detach(), case.out.detach(), case.upstream
     if not (_like(x, u) and _like(out, u)): return
-    for words,formula in formulas.items(): yield 'derivative', f'as if the derivative were {words}', formula(u, x.to(u.dtype), out)
+    for words,formula in formulas.items():
+        yield 'derivative', f'as if the derivative were {words}', formula(u, x.to(u.dtype), out)
 
 def _of_labels(case, k, a, e):
     "Right but for the entries that labels point to"
@@ -134,9 +136,10 @@ def _of_labels(case, k, a, e):
         at[torch.arange(len(y), device=y.device), y.long()] = True
         if (off & ~at).any() or off.sum() < max(2, len(y)//2): continue
         apart = (a - e)[at]
-        by = apart.mean().item()
-        words = f': there it is {abs(by):.4g} too {"large" if by > 0 else "small"}' if rel_error(apart, apart.mean().expand_as(apart)) < 1e-6 else ''
-        yield 'labels', f'right but for the entries that {name} points to{words}', a
+        by, words = apart.mean(), f'right but for the entries that {name} points to'
+        if rel_error(apart, by.expand_as(apart)) < 1e-6:
+            words += f': there it is {abs(by.item()):.4g} too {"large" if by > 0 else "small"}'
+        yield 'labels', words, a
 
 def _of_added(case, k, a, e):
     "The tensor itself, or what came out, added: a weight decay that belongs to the optimizer, say"
@@ -224,7 +227,8 @@ def _of_root(scale, right, sigma, over):
         if rel_error(scale, s) <= 1e-3: yield f'1/σ {over} is {said}'
     now = 1/(scale*right).abs()
     if rel_error(now, right.abs()) <= 1e-9: return
-    if rel_error(now, sigma) <= 1e-9: yield f'1/σ {over} is made without the number (eps) that forward adds under the root'
+    if rel_error(now, sigma) <= 1e-9:
+        yield f'1/σ {over} is made without the number (eps) that forward adds under the root'
     beside = (now - sigma).mean()
     if beside > 1e-9*sigma.mean() and rel_error(now - sigma, beside.expand_as(sigma)) <= 1e-4:
         yield f'1/σ {over} is made with {beside:.3g} (eps) added to the root, where forward adds under it'
@@ -249,14 +253,17 @@ def _of_norm(case, k, a, e):
                 for other in _elsewhere(a, right, basis, axes, choices):
                     yield 'norm', f'the {names[0]} is taken away {_over(other)}, where {over[5:]} belongs', a
                 for other,g in _back_over(right, basis, axes, choices) if len(basis) == 3 else ():
-                    yield 'norm', f'the mean and the projection are taken away {_over(other)}, where {over[5:]} belongs', g
+                    words = f'the mean and the projection are taken away {_over(other)}, where {over[5:]} belongs'
+                    yield 'norm', words, g
                 continue
-            ratio, sigma = found/right, (x - x.mean(axes, keepdim=True)*(len(basis) == 3)).square().mean(axes).sqrt().flatten()
+            h = x - x.mean(axes, keepdim=True)*(len(basis) == 3)
+            ratio, sigma = found/right, h.square().mean(axes).sqrt().flatten()
             scale = ratio[:, 0]
             for words in _of_root(scale, right[:, 0], sigma, over): yield 'norm', words, a
             rest = ratio[:, 1:]/scale.unsqueeze(1)
             for n,said in ((1, 'there once too often'), (-1, 'missing')) if len(scale) > 1 else ():
-                if rel_error(rest[:, -1], right[:, 0]**n) <= 1e-6: yield 'norm', f'a factor 1/σ in the {names[-1]} {over} is {said}', a
+                if rel_error(rest[:, -1], right[:, 0]**n) <= 1e-6:
+                    yield 'norm', f'a factor 1/σ in the {names[-1]} {over} is {said}', a
             if name and rel_error(rest[:, -1], _along(u, basis[-1], axes)/_along(w*u, basis[-1], axes)) <= 1e-6:
                 yield 'norm', f'{name} is missing in the {names[-1]} {over}', a
             mean = rest.mean(0)

@@ -204,7 +204,8 @@ class LayerCase(Case):
                 vars(m).update(was)
 
     def integers(self):
-        return {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor) and not t.is_floating_point() and t.dtype != torch.bool}
+        tensors = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
+        return {k: t for k,t in tensors.items() if not t.is_floating_point() and t.dtype != torch.bool}
 
     def anew(self, dtype=None, turned=None): return LayerCase(self.step, dtype or self.dtype, turned)
 
@@ -380,17 +381,19 @@ def other_upstreams(step:Step, case:Case,
     except Exception as e: grows, why = False, raised(e)
     if not grows: yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient{why}')
 
-def other_inputs(step:Step, case:Case): # yields what is wrong in a call with other numbers, after the one that was judged
-    "What a layer keeps of its first call shows in the next"
+def other_inputs(step:Step, case:Case): # yields what is wrong in a second call, with other numbers
+    "What a layer keeps of its first call, where it should not"
     k = next((k for k,t in case.leaves.items() if t is case.given and t.numel() > 1), None)
     own = {id(p) for p in step.module.params()}
-    kept = any(isinstance(v, Tensor) and id(v) not in own for m in step.module.named_modules().values() for _,v in _held(m))
+    held = [v for m in step.module.named_modules().values() for _,v in _held(m) if isinstance(v, Tensor)]
+    kept = any(id(v) not in own for v in held)
     if k is None or case.eps > 1e-5 or not kept: return
     try:
         again = LayerCase(step, case.out.dtype, (k, lambda t: t.flip([*range(t.ndim)])))
         found, right = again.written(), again.right()
         if not all_finite(again.out) or rel_error(again.out, case.out) < 1e-3: return
-        wrong = [k for k,g in right.items() if g is not None and found.get(k) is not None and rel_error(found[k], g) > 1e-2
-                 and not judge(again, k, found, right, Bounds(again, again.eps), None, False).ok]
+        apart = [k for k,g in right.items() if g is not None and rel_error(found[k], g) > 1e-2]
+        wrong = [k for k in apart if not judge(again, k, found, right, Bounds(again, again.eps), None, False).ok]
     except Exception: return # it does not take other numbers
-    if wrong: yield Diagnosis('state', f'{step.name}: wrong in a second call, with other numbers: something is kept of the first')
+    words = 'wrong in a second call, with other numbers: something is kept of the first'
+    if wrong: yield Diagnosis('state', f'{step.name}: {words}')

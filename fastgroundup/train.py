@@ -483,7 +483,9 @@ def _sums(model, x, y, first=0, ranks=1):
 def clip_grad_norm(params, # the parameters, with their gradients in `.g`
                    most:float, # the largest norm of all gradients together, above 0
                   ) -> Tensor: # that norm as it was, a scalar
-    "Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`; `ValueError` for a `most` not above 0"
+    """Multiply the gradients of `params` by `most` over their norm, where that is below 1, as torch's `clip_grad_norm_`
+
+    `ValueError` for a `most` that is not above 0."""
     if not most > 0: raise ValueError(f'most={most}; wanted a norm above 0')
     found = [p for p in params if getattr(p, 'g', None) is not None]
     if not found: return torch.zeros(())

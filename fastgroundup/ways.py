@@ -28,9 +28,12 @@ def _caller(f):
 
 def _expression(code, at, line):
     "What the instruction `at` of `code` is in its source; the line, where columns are not known; '' without a source"
-    first, last, begin, end = [*code.co_positions()][at//2] if hasattr(code, 'co_positions') else (line, line, None, None)
+    first, last, begin, end = line, line, None, None
+    if hasattr(code, 'co_positions'): first, last, begin, end = [*code.co_positions()][at//2]
     lines = [linecache.getline(code.co_filename, i).encode() for i in range(first or 0, (last or 0) + 1)]
-    if lines and end is not None: lines[-1], lines[0] = lines[-1][:end], lines[0][begin:len(lines[0]) if lines[1:] else end]
+    if lines and end is not None:
+        lines[-1] = lines[-1][:end]
+        lines[0] = lines[0][begin:]
     return ' '.join(b' '.join(lines).decode(errors='replace').split())
 
 class _Op:
@@ -117,7 +120,8 @@ class _Run:
             given |= {id(t): t for t in op.given if id(t) not in made and _numbers(t)}
             made |= {id(t) for t in op.outs}
         self.given, self.names = [*given.values()], [op.name for op in ops]
-        self.writes, self.made = any(op.writes for op in ops), made | {id(t) for op in ops for t in op.given[:op.writes]}
+        self.writes = any(op.writes for op in ops)
+        self.made = made | {id(t) for op in ops for t in op.given[:op.writes]}
 
     def again(self, env, new={}, ops=None): # what comes out, with `new` tensors for some that go in
         own = {**env, **new}
@@ -226,14 +230,21 @@ def _whole(ops): # another forward: `ops(run)` in place of its operations
     return lambda r, env: _go(ops(r), env)
 
 # %% ../nbs/04o_ways.ipynb #57843a4d
-formulas = {'out': lambda g, x, y: g*y, '1 - out': lambda g, x, y: g*(1 - y), 'out*(1 - out)': lambda g, x, y: g*y*(1 - y),
-            '1 - out*out': lambda g, x, y: g*(1 - y*y), 'its input': lambda g, x, y: g*x, '2*input': lambda g, x, y: 2*g*x,
-            '1 - input*input': lambda g, x, y: g*(1 - x*x), 'input*(1 - input)': lambda g, x, y: g*x*(1 - x),
-            '1/input': lambda g, x, y: g/x, 'a mask of the gradient': lambda g, x, y: g*(g > 0)}
+formulas = {'out':               lambda g, x, y: g*y,
+            '1 - out':           lambda g, x, y: g*(1 - y),
+            'out*(1 - out)':     lambda g, x, y: g*y*(1 - y),
+            '1 - out*out':       lambda g, x, y: g*(1 - y*y),
+            'its input':         lambda g, x, y: g*x,
+            '2*input':           lambda g, x, y: 2*g*x,
+            '1 - input*input':   lambda g, x, y: g*(1 - x*x),
+            'input*(1 - input)': lambda g, x, y: g*x*(1 - x),
+            '1/input':           lambda g, x, y: g/x,
+            'a mask of the gradient': lambda g, x, y: g*(g > 0)}
 
 _F = torch.nn.functional
-_functions = {k: getattr(torch, k) for k in 'tanh sigmoid exp log sqrt rsqrt relu sin cos erf abs square'.split()} | {
-    'silu': _F.silu, 'softplus': _F.softplus, 'exact gelu': _F.gelu, 'tanh gelu': lambda x: _F.gelu(x, approximate='tanh')}
+_functions = {k: getattr(torch, k) for k in 'tanh sigmoid exp log sqrt rsqrt relu sin cos erf abs square'.split()}
+_functions |= {'silu': _F.silu, 'softplus': _F.softplus, 'exact gelu': _F.gelu,
+               'tanh gelu': lambda x: _F.gelu(x, approximate='tanh')}
 
 def _along(i): # functions along an axis
     return {f'softmax over axis {i}': lambda x: x.softmax(i), f'log_softmax over axis {i}': lambda x: x.log_softmax(i),
@@ -248,7 +259,7 @@ def _of_softmax(r, x):
     def wide(g): return g if g.ndim == x.ndim else g.unsqueeze(dim)
     def total(t, i=dim): return t.sum(i, keepdim=True)
     if op.name == '_softmax':
-        yield 'the diagonal of its Jacobian alone', lambda g, x, p: g*p*(1 - p)
+        yield 'made of the diagonal of its Jacobian alone', lambda g, x, p: g*p*(1 - p)
         yield 'without its factor, the softmax itself', lambda g, x, p: g - total(g*p)
         yield 'without the softmax in its sum', lambda g, x, p: p*(g - total(g))
         yield 'without its sum', lambda g, x, p: p*g
@@ -257,10 +268,9 @@ def _of_softmax(r, x):
         return
     itself = op.name == '_log_softmax' # p stands for the softmax
     def back(p): return lambda g, x, y: g - p(x)*total(g) if itself else wide(g)*p(x)
-    for words,p in {'with exp where its softmax belongs': torch.exp, 'with its input where its softmax belongs': lambda x: x,
-                    'with its log where its softmax belongs': lambda x: x.log_softmax(dim),
-                    **{f'with its softmax over axis {i}': lambda x, i=i: x.softmax(i) for i in others}}.items():
-        yield words, back(p)
+    for words,p in {'exp': torch.exp, 'its input': lambda x: x, 'its log': lambda x: x.log_softmax(dim),
+                    **{f'that over axis {i}': lambda x, i=i: x.softmax(i) for i in others}}.items():
+        yield f'made with {words} where its softmax belongs', back(p)
     if itself: yield 'without the sum of the gradient', lambda g, x, y: g - x.softmax(dim)
 
 def _of_maximum(r):
@@ -286,8 +296,10 @@ def _derivatives(f, site, runs, j):
     r, x, y, step = runs[0], runs[0].asked[j], runs[0].out, f.step(site)
     to = f' with respect to {f.tensor(runs, j, "asked")}'*(len(r.given) > 1)
     if broadcasts(x, y): # a number
-        yield ('one', site, j), f'as if the derivative of {step}{to} were', _back(j, lambda r, x, y, env: x.expand(y.shape)), runs
-    for words,formula in _of_softmax(r, x): yield 'step', f'the way back through {step} is {words}', _by(j, formula), runs
+        wide = _back(j, lambda r, x, y, env: x.expand(y.shape))
+        yield ('one', site, j), f'as if the derivative of {step}{to} were', wide, runs
+    for words,formula in _of_softmax(r, x):
+        yield 'step', f'the way back through {step} is {words}', _by(j, formula), runs
     for words,through in _of_maximum(r): yield 'step', f'{step} goes back as {words} does', _back(j, through), runs
     if x.shape != y.shape or len(r.given) > 1: return
     for words,formula in formulas.items():
@@ -297,11 +309,11 @@ def _derivatives(f, site, runs, j):
         yield 'step', f'{step} goes back as {words} does', _back(j, lambda r, x, y, env, func=func: func(x)), runs
 
 # %% ../nbs/04o_ways.ipynb #1fda4efd
-_turns = {'is not transposed where it should be, or is where it should not':
-              (lambda t: t.ndim > 1 and t.shape[-1] == t.shape[-2], lambda t: t.mT),
-          'is not turned over where it should be, or is where it should not': (lambda t: t.ndim > 2, lambda t: t.flip(*range(2, t.ndim))),
-          'is not conjugated where it should be, or is where it should not': (lambda t: t.is_complex(), lambda t: t.conj()),
-          'goes back without its channels exchanged': (lambda t: t.ndim > 2 and t.shape[0] == t.shape[1], lambda t: t.transpose(0, 1))}
+_turns = { # what a tensor is confused with: whether it has one, and how it is made
+    'transpose':           (lambda t: t.ndim > 1 and t.shape[-1] == t.shape[-2], lambda t: t.mT),
+    'kernel turned over':  (lambda t: t.ndim > 2, lambda t: t.flip(*range(2, t.ndim))),
+    'conjugate':           (lambda t: t.is_complex(), lambda t: t.conj()),
+    'channels exchanged':  (lambda t: t.ndim > 2 and t.shape[0] == t.shape[1], lambda t: t.transpose(0, 1))}
 
 def _turned(f, site, runs, j):
     for (words, (fits, turn)),i in itertools.product(_turns.items(), range(len(runs[0].given))):
@@ -310,7 +322,8 @@ def _turned(f, site, runs, j):
         def through(r, x, y, env, i=i, turn=turn):
             t = r.given[i]
             return r.again(env, {id(t): turn(env.get(id(t), t)).detach().resolve_conj().contiguous()})
-        yield 'step', f'on the way back through {f.step(site)} {f.tensor(runs, i)} {words}', _back(j, through), runs
+        said = f'on the way back through {f.step(site)} {f.tensor(runs, i)} and its {words} are confused'
+        yield 'step', said, _back(j, through), runs
 
 _moves = {'permute', 'transpose', 't', 'view', 'reshape', '_unsafe_view', 'clone', 'unsqueeze', 'squeeze'}
 
@@ -325,7 +338,8 @@ def _moved(f, site, runs, j):
             yield 'step', words, _back(j, lambda r, x, y, env, p=p: x.permute(p).reshape(y.shape)), runs
     for i,by in itertools.product(range(x.ndim), (1, -1)) if {'slice', 'select'} & {*r.names} else ():
         words = f'what goes back through {step} comes one place too {"early" if by > 0 else "late"}'
-        yield 'step', words, _back(j, lambda r, x, y, env, i=i, by=by: r.again(env, {id(r.asked[j]): x.roll(by, i)})), runs
+        def rolled(r, x, y, env, i=i, by=by): return r.again(env, {id(r.asked[j]): x.roll(by, i)})
+        yield 'step', words, _back(j, rolled), runs
 
 def _summed(f, site, runs, j):
     "What is broadcast goes back to without the sum"
@@ -340,7 +354,8 @@ def _summed(f, site, runs, j):
             x = x.expand(y.shape)
             return r.again(env, {id(r.asked[j]): x*one + (x*(1 - one)).detach()})
         to = f' to {f.tensor(runs, j, "asked")}'*(len(runs[0].asked) > 1)
-        yield 'step', f'of what goes back through {f.step(site)}{to} {words} along axis {i} alone counts, where a sum belongs', _back(j, through), runs
+        said = f'of what goes back through {f.step(site)}{to} {words} along axis {i} alone counts, where a sum belongs'
+        yield 'step', said, _back(j, through), runs
 
 def _axes_of(op):
     "`(argument, axes, others that there could be)` of an operation along axes"
@@ -365,11 +380,12 @@ def _over(f, sites):
             found = _axes_of(op)
             return op.instead(found[0], o) if found and str(found[1]) == was else None
         def back(r, x, y, env, other=other): return r.again(env, {}, r.changed(other))
+        def whole(r, other=other): return r.changed(other)
         for some in [[s] for s in every] + [every]*(len(every) > 1):
-            runs, what = [r for s in some for r in f.sites[s]], ' and '.join(map(f.step, some[:2])) + ' …'*(len(some) > 2)
-            go = 'go' if len(some) > 1 else 'goes'
+            runs, what = [r for s in some for r in f.sites[s]], ' and '.join(map(f.step, some[:2]))
+            what, go = what + ' …'*(len(some) > 2), 'go' if len(some) > 1 else 'goes'
             yield 'step', f'{what} {go} back as if over {words}', _back(0, back), runs
-            yield 'step', f'this is the gradient of another forward, with {what} over {words}', _whole(lambda r, other=other: r.changed(other)), runs
+            yield 'step', f'this is the gradient of another forward, with {what} over {words}', _whole(whole), runs
 
 # %% ../nbs/04o_ways.ipynb #b5c3c992
 _by_out = dict(tanh=lambda y: 1 - y*y, sigmoid=lambda y: y*(1 - y), exp=lambda y: y, sqrt=lambda y: 0.5/y,
@@ -400,8 +416,11 @@ def _confused(f, site, runs, j):
             used = f'on the way back through {step} {words} is used where'
             yield 'step', f'{used} {f.tensor(runs, i)} belongs', _back(j, through), runs
             if name:
-                def by_out(r, x, y, env, pick=pick): return _Formula.apply(x, y, lambda g: g*_by_out[name](pick(at[id(r)]).detach()))
+                def by_out(r, x, y, env, pick=pick):
+                    return _Formula.apply(x, y, lambda g: g*_by_out[name](pick(at[id(r)]).detach()))
                 yield 'step', f'{used} what comes out of it belongs', _back(j, by_out), runs
+
+_values = 'other', 'exponent', 'self', 'value', 'min', 'max' # arguments of torch's that are numbers to compute with
 
 def _another(f, site, runs):
     "The gradient of another forward: without a step, or with another number in it"
@@ -414,17 +433,19 @@ def _another(f, site, runs):
         def minus(r, env, i=i): return {id(r.given[i]): -env.get(id(r.given[i]), r.given[i])}
         yield 'step', f'{said} with the other sign of {f.tensor(runs, i)} in {step}', _instead(minus), runs
     def tried(words, other):
+        def back(r, x, y, env): return r.again(env, {}, r.changed(other))
         yield 'step', f'{said} with {words} in {step}', _whole(lambda r: r.changed(other)), runs
-        for j in range(len(r.asked)):
-            yield 'step', f'{step} goes back as if with {words}', _back(j, lambda r, x, y, env: r.again(env, {}, r.changed(other))), runs
+        for j in range(len(r.asked)): yield 'step', f'{step} goes back as if with {words}', _back(j, back), runs
     for op in r.ops:
         if 'correction' in op.kwargs:
             n = int(op.kwargs['correction'] in (0, False))
-            yield from tried(f'{("n", "n - 1")[n]} for {("n - 1", "n")[n]}', lambda op: op.instead(correction=n) if 'correction' in op.kwargs else None)
+            def corrected(q): return q.instead(correction=n) if 'correction' in q.kwargs else None
+            yield from tried('n - 1 for n' if n else 'n for n - 1', corrected)
         for i,(v,s) in enumerate(zip(op.args, op.func._schema.arguments)):
-            if type(v) not in (int, float) or s.name not in ('other', 'exponent', 'self', 'value', 'min', 'max'): continue
+            if type(v) not in (int, float) or s.name not in _values: continue
             for new in {0, 1, -v} - {v}:
-                yield from tried(f'{new:.4g} for {v:.4g}', lambda q, op=op, i=i, v=v, new=new: q.instead(i, new) if q.func is op.func and q.args[i:i+1] == (v,) else None)
+                def other(q): return q.instead(i, new) if q.func is op.func and q.args[i:i+1] == (v,) else None
+                yield from tried(f'{new:.4g} for {v:.4g}', other)
 
 # %% ../nbs/04o_ways.ipynb #4f3271e1
 class _Way(NamedTuple):
@@ -493,7 +514,8 @@ class _Search:
             c = ((rest*part).sum()/(part*part).sum()).item()
             c = next((v for v in (0, -1, 2, 0.5, 1) if abs(c - v) < 1e-9), c)
             simple = c in (0, -1, 2, 0.5, 1)
-            if not simple and (part.numel() < 2 or self.same(part, self.f.base[k])): continue # any number fits, or all is multiplied
+            if not simple and part.numel() < 2: continue # any number fits
+            if not simple and self.same(part, self.f.base[k]): continue # all is multiplied
             g = {q: without[q] + c*(whole[q] - without[q]) for q in self.a}
             if self.same(g[k], self.a[k]): self.note(g, words(c))
 
@@ -509,7 +531,7 @@ class _Search:
             c = torch.linalg.lstsq(both, whole).solution
             if c.abs().min() < 1e-6 or not rel_error(both @ c, whole) <= 10*self.rtol: continue
             made = {k: b + c[0]*(b - g[k]) + c[1]*(b - h[k]) for k,b in self.f.base.items()}
-            return self.note(made, f'{p} {_times(1 + c[0].item())}, and {q[0].lower() + q[1:]} {_times(1 + c[1].item())}')
+            return self.note(made, f'{p} {_times(1 + c[0].item())}, and {q} {_times(1 + c[1].item())}')
 
 def of_ways(case, k,
             written:dict, # {key: gradient that was written}
@@ -535,7 +557,8 @@ def retold(f, memo=None):
     memo = {} if memo is None else memo
     def told(v):
         if v is numpy: return by_torch
-        if isinstance(v, numpy.ufunc) or getattr(v, '__module__', None) == 'numpy': return getattr(by_torch, v.__name__, v)
+        if isinstance(v, numpy.ufunc) or getattr(v, '__module__', None) == 'numpy':
+            return getattr(by_torch, v.__name__, v)
         return retold(v, memo) if isinstance(v, types.FunctionType) and v.__module__ == f.__module__ else v
     if not isinstance(f, types.FunctionType): return f
     if f not in memo:
