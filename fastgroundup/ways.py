@@ -154,8 +154,9 @@ class Forward:
             later |= {id(t) for t in r.given}
         for r in self.runs:
             if r.site and r.asked and r.out is not None: self.sites[r.site].append(r)
-            from_one = next((self.origin[id(t)] for t in r.given if id(t) in self.origin), None)
-            self.origin |= dict.fromkeys({id(t) for op in r.ops for t in op.outs}, r.site or from_one)
+            for op in r.ops:
+                own = r.site or next((self.origin[id(t)] for t in op.given if id(t) in self.origin), None)
+                self.origin |= dict.fromkeys(map(id, op.outs), own)
         self.values = {id(t): t for t in self.leaves.values()}
         with torch.no_grad(): _go([op for r in self.runs for op in r.ops], self.values)
         self.base = self.grads()
