@@ -28,9 +28,12 @@ def text_table(rows, # of strings, the first of them the head
     def line(r): return '  '.join(c.rjust(w) if i in right else c.ljust(w) for i,(c,w) in enumerate(zip(r, width)))
     return '\n'.join(line(r).rstrip() for r in rows)
 
+def marked(text:str) -> str: # as HTML; what stands between backticks as code
+    return re.sub('`([^`]+)`', r'<code>\1</code>', escape(text))
+
 def html_table(rows, right=()) -> str: # the same as HTML; a cell that is a verdict has its colour
     def cell(i, c, tag):
-        words = f'<span style="{looks[c]}">{c}</span>' if c in looks and tag == 'td' else escape(c)
+        words = f'<span style="{looks[c]}">{c}</span>' if c in looks and tag == 'td' else marked(c)
         style = ' style="text-align:right"' if i in right else ''
         return f'<{tag}{style}>{words}</{tag}>'
     def line(r, tag): return '<tr>' + ''.join(cell(i, c, tag) for i,c in enumerate(r)) + '</tr>'
@@ -121,6 +124,6 @@ class Report:
         if folded:
             more = html_table(self._table(folded), (5,6,7))
             html += f'<details><summary>{len(folded)} more that are right</summary>{more}</details>'
-        html += ''.join(f'<p>{escape(s)}</p>' for s in self._summary())
+        html += ''.join(f'<p>{marked(s)}</p>' for s in self._summary())
         if not self.case: return html
         return f'{html}<details><summary>Lines to paste that show it</summary><pre>{escape(self.case)}</pre></details>'
