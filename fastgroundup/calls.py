@@ -309,7 +309,7 @@ class _LeafJudge:
         size = torch.linalg.vector_norm(e.double()).cpu().clamp(min=1e-300)
         share = (torch.linalg.vector_norm(slopes.blur)/size).item()
         rtol = min(max(1e-5, 10*share), 1e-2)
-        return self.row('WRONG', name(case, k, case.written(), self.right | {k: e}, rtol, n_rows(case)), error)
+        return self.row('WRONG', name(case, k, case.written(), {j: self.right[j] for j in case.slopes} | {k: e}, rtol, n_rows(case)), error)
 
 def n_rows(case:Case): return len(case.given) if case.given.ndim else None # of the first input: the batch size, as a rule
 

@@ -127,10 +127,10 @@ def _places(off):
         if lines.any() and not lines.all() and lines.sum()*(off.numel()//off.shape[axis]) == off.sum():
             at = lines.nonzero().flatten().tolist()
             what = {0: ('row', 'rows'), 1: ('column', 'columns')}.get(axis) if off.ndim == 2 else None
-            what = what or (f'entry of axis {axis}', f'entries of axis {axis}')
-            if len(at) == 1: return f'{what[0]} {at[0]}'
-            if at == [*range(at[0], at[-1]+1)]: return f'{what[1]} {at[0]} to {at[-1]}'
-            return f'{what[1]} {", ".join(map(str, at[:5]))}{" …"*(len(at) > 5)}'
+            one, many, of = (*what, '') if what else ('entry', 'entries', f' of axis {axis}')
+            if len(at) == 1: return f'{one} {at[0]}{of}'
+            if at == [*range(at[0], at[-1]+1)]: return f'{many} {at[0]} to {at[-1]}{of}'
+            return f'{many} {", ".join(map(str, at[:5]))}{" …"*(len(at) > 5)}{of}'
     places = ', '.join(map(str, off.nonzero()[:3].tolist())) + (' …' if off.sum() > 3 else '')
     return f'{int(off.sum())} of {off.numel()} entries, at {places}'
 

@@ -123,9 +123,9 @@ def _entries(case):
     "How many entries of an input can be moved in about five seconds"
     took = []
     for _ in range(5): # a machine may have something else to do
-        start = time.perf_counter()
+        start = time.thread_time() # whatever else the machine does
         case.moved(next(iter(case.leaves)), 0.)
-        took.append(time.perf_counter() - start)
+        took.append(time.thread_time() - start)
         if sum(took) > 1: break
     return int(min(max(5/(4*min(took) + 1e-9)/len(case.leaves), 20), 2000, 4e6/case.out.numel() + 1))
 

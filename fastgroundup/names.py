@@ -260,6 +260,9 @@ def _of_norm(case, k, a, e):
             ratio, sigma = found/right, h.square().mean(axes).sqrt().flatten()
             scale = ratio[:, 0]
             for words in _of_root(scale, right[:, 0], sigma, over): yield 'norm', words, a
+            c = scale.mean()
+            if (c - 1).abs() > 1e-5 and rel_error(ratio, torch.ones_like(ratio)*torch.cat([c[None], torch.ones(len(names)).to(c)])) < 1e-6:
+                yield 'norm', f'out.g itself is {c:.4g} times what it should be, beside the {" and ".join(names)} {over}', a
             rest = ratio[:, 1:]/scale.unsqueeze(1)
             for n,said in ((1, 'there once too often'), (-1, 'missing')) if len(scale) > 1 else ():
                 if rel_error(rest[:, -1], right[:, 0]**n) <= 1e-6:

@@ -46,8 +46,9 @@ def upstream(out:Tensor) -> Tensor: # the gradient to begin with
 # %% ../nbs/04h_steps.ipynb #ef37c74c
 class Step:
     "One call of a layer with a `bwd`: what it was given and gave, the gradient it read, `(tensor, .g before, after)`"
-    def __init__(self, name, module, args, out, luck):
+    def __init__(self, name, module, args, out, luck, buffers):
         self.name, self.module, self.args, self.out, self.luck = name, module, args, out, luck
+        self.buffers = buffers # {(name of a module, of a buffer): what it was before the call}
         self.upstream, self.wrote = None, ()
 
     @cached_property
@@ -92,10 +93,12 @@ class _Watch:
     def forward(self, m, run, *args):
         leaf = m.bwd is not None and not self.inside
         luck, self.inside = Luck(self.record and leaf), self.inside or leaf
+        buffers = {(k, b): t.clone() for k,n in m.named_modules().items() for b in n.buffers
+                   if isinstance(t := getattr(n, b, None), Tensor)} if leaf else {}
         try:
             with luck.first(): name, out = self.run('forward', m, run, *args)
         finally: self.inside = self.inside and not leaf
-        if leaf: self.steps.append(Step(name, m, args, out, luck))
+        if leaf: self.steps.append(Step(name, m, args, out, luck, buffers))
         return out
 
     def bwd(self, m, run, out, *args):
@@ -162,11 +165,17 @@ class LayerCase(Case):
         if turned: self.leaves[turned[0]].data = turned[1](self.leaves[turned[0]].data).clone()
         copies = {id(a): a.clone() for a in tree_leaves(self.args) if isinstance(a, Tensor)} # one given twice stays one
         self.own = tree_map(lambda a: copies.get(id(a), a), self.args)
+        self.begin()
         with step.luck.again(), torch.enable_grad(): self.out = self.twin(*self.own)
         self.given = next((t for t in tree_leaves(self.args) if isinstance(t, Tensor)), None)
         u = step.upstream # what overflowed on its way here cannot be judged by
         read = u is not None and u.shape == self.out.shape and all_finite(u)
         self.upstream = (u if read else upstream(self.out)).to(self.out.dtype)
+
+    def begin(self):
+        "Buffers as they were before the call"
+        named = self.twin.named_modules()
+        for (k, b), t in self.step.buffers.items(): setattr(named[k], b, clone(t, self.dtype))
 
     def right(self, upstream=None):
         if not self.out.requires_grad: return dict.fromkeys(self.leaves)
@@ -196,6 +205,7 @@ class LayerCase(Case):
         leaf, kept, memory = self.leaves[k], self.leaves[k].data, [(m, {**vars(m)}) for m in self.modules]
         leaf.data = kept + by
         try:
+            self.begin()
             with self.step.luck.again(): return self.twin.forward(*self.args)
         finally:
             leaf.data = kept
@@ -395,5 +405,5 @@ def other_inputs(step:Step, case:Case): # yields what is wrong in a second call,
         apart = [k for k,g in right.items() if g is not None and rel_error(found[k], g) > 1e-2]
         wrong = [k for k in apart if not judge(again, k, found, right, Bounds(again, again.eps), None, False).ok]
     except Exception: return # it does not take other numbers
-    words = 'wrong in a second call, with other numbers: something is kept of the first'
+    words = 'wrong in a second call, with its input turned round: is something kept of the first, or another branch wrong?'
     if wrong: yield Diagnosis('state', f'{step.name}: {words}')

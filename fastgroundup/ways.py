@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../nbs/04o_ways.ipynb #9d6dc671
-import itertools, linecache, math, sys, types
+import itertools, linecache, math, sys, time, types
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ _machinery = {f'{k}.py' for k in 'measure calls steps judge slopes names ways ta
 
 def _caller(f):
     "The frame of somebody's code from which an operation was called; None if a check called it"
-    while f and foreign(f.f_code.co_filename): f = f.f_back
+    while f and (foreign(f.f_code.co_filename) or f.f_code.co_name == '__torch_dispatch__'): f = f.f_back # or a mode
     file = f.f_code.co_filename if f else ''
     return None if not f or file.startswith(_own) and file[len(_own):] in _machinery else f
 
@@ -177,16 +177,16 @@ class Forward:
         found = torch.autograd.grad(out, [*leaves.values()], u, allow_unused=True)
         return {k: torch.zeros_like(t) if g is None else g for (k,t),g in zip(leaves.items(), found)}
 
-    def said(self, site, most=40): # the expression of a step, cut where it is long
+    def said(self, site, most=48): # the expression of a step, cut where it is long
         text = _expression(*site[:3]) or '+'.join(self.sites[site][0].names)
-        text = text if len(text) <= most else text[:most - 2] + ' …'
-        return f'{site[3]} in {text}' if len(site) > 3 else text
+        if len(text) > most: text = f'{text[:most//2 - 1]} … {text[2 - most//2:]}' # the last call is at the end
+        return f'{site[3].strip("_")} in {text}' if len(site) > 3 else text
 
     def step(self, site): return f'`{self.said(site)}` ({place(site[0].co_filename, site[2])})'
 
     def tensor(self, runs, i, of='given'): # what is given at `i`: a leaf's name, or the expression that gave it
         origin = self.origin.get(id(getattr(runs[-1], of)[i]))
-        return self.case.names.get(origin) or (f'`{self.said(origin, 24)}`' if origin in self.sites else 'a constant')
+        return self.case.names.get(origin) or (f'`{self.said(origin, 32)}`' if origin in self.sites else 'a constant')
 
 # %% ../nbs/04o_ways.ipynb #8d2bb2f3
 def _instead(new):
@@ -402,6 +402,7 @@ def _candidates(f, runs, t):
         for by,words in {0: '', 1: ' of the next time', -1: ' of the time before'}.items() if n > 1 else ((0, ''),):
             def pick(m, others=others, by=by):
                 return f.values[id(others[m + by].out)] if 0 <= m + by < n else torch.zeros_like(t)
+            if f.origin.get(id(t)) == site: words = {1: words, -1: words}.get(by, ' of this time')
             yield f'`{f.said(site)}`{words}', pick
 
 def _confused(f, site, runs, j):
@@ -482,21 +483,21 @@ def _tries(f):
 
 class _Search:
     "What explains the gradients that were written: in `found`, a way for each of them that has one"
-    def __init__(self, case, written, fine, most=3e9): # most: about so many nanoseconds
+    def __init__(self, case, written, fine, most=3e9, seconds=10): # most: about so many nanoseconds, on a quiet machine
         self.f, self.found, self.parts = (f := Forward(case, fine)), {}, {}
         self.a = {k: g.to(f.base[k].dtype) for k,g in written.items() if g is not None and g.shape == f.base[k].shape}
-        self.rtol = max(1e-8, 256*torch.finfo(f.out.dtype).eps)
+        self.rtol, end = max(1e-8, 256*torch.finfo(f.out.dtype).eps), time.monotonic() + seconds
         self.wrong = [k for k,g in self.a.items() if not self.same(f.base[k], g) and g.isfinite().all()]
         for kind,words,change,runs in _tries(f):
             most -= f.cost
-            if most < 0 or self.done(): break
+            if most < 0 or time.monotonic() > end or self.done(): break
             try: g = f.grads(change, runs)
             except Exception: continue # there is no such way back
             if kind == 'step': self.note(g, words)
             elif kind[0] == 'part':
                 self.parts[kind[1:]] = words, g
                 self.scaled(g, f.base, lambda c: f'{words} {_times(c)}')
-            elif kind[1:] in self.parts: self.scaled(self.parts[kind[1:]][1], g, lambda c: f'{words} {_number(c)}')
+            elif kind[1:] in self.parts: self.scaled(self.parts[kind[1:]][1], g, lambda c: f'{words} {_number(c)}', simple=True)
         if not self.done(): self.two()
 
     def same(self, g, a): return rel_error(g, a) <= self.rtol
@@ -507,16 +508,16 @@ class _Search:
         for k in {*fits} & {*self.wrong}:
             if k not in self.found or self.found[k].many < len(fits): self.found[k] = _Way(len(fits), words, g[k])
 
-    def scaled(self, without, whole, words):
-        "Gradients on the line from `without` to `whole`"
+    def scaled(self, without, whole, words, simple=False):
+        "Gradients on the line from `without` to `whole`; `simple`: a simple number of times"
         for k in self.wrong:
             part, rest = whole[k] - without[k], self.a[k] - without[k]
             if not part.any() or not part.isfinite().all(): continue
             c = ((rest*part).sum()/(part*part).sum()).item()
             c = next((v for v in (0, -1, 2, 0.5, 1) if abs(c - v) < 1e-9), c)
-            simple = c in (0, -1, 2, 0.5, 1)
-            if not simple and part.numel() < 2: continue # any number fits
-            if not simple and self.same(part, self.f.base[k]): continue # all is multiplied
+            if c not in (0, -1, 2, 0.5, 1):
+                if simple or part.numel() < 2: continue # any number fits
+                if self.same(part, self.f.base[k]): continue # all is multiplied
             g = {q: without[q] + c*(whole[q] - without[q]) for q in self.a}
             if self.same(g[k], self.a[k]): self.note(g, words(c))
 
