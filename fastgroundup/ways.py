@@ -373,9 +373,11 @@ def _over(f, sites):
     for site in sites:
         for op in f.sites[site][0].ops:
             if found := _axes_of(op):
-                for o in found[2]: kinds[str(found[1]), str(o)].append((site, o))
+                for o in found[2]: kinds[str(found[1]), str(o)].append((site, o, op.name))
+    def said(site, name): return f.step(site) if len(f.sites[site][0].ops) == 1 else f'{name.strip("_")} in {f.step(site)}'
     for (was, _), of in kinds.items():
-        every, o = [*dict.fromkeys(site for site,_ in of)], of[0][1]
+        called = {site: said(site, name) for site,_,name in of}
+        every, o = [*called], of[0][1]
         words = f'axis {o}' if isinstance(o, int) else f'axis {", ".join(map(str, o))}'
         def other(op, was=was, o=o):
             found = _axes_of(op)
@@ -383,7 +385,7 @@ def _over(f, sites):
         def back(r, x, y, env, other=other): return r.again(env, {}, r.changed(other))
         def whole(r, other=other): return r.changed(other)
         for some in [[s] for s in every] + [every]*(len(every) > 1):
-            runs, what = [r for s in some for r in f.sites[s]], ' and '.join(map(f.step, some[:2]))
+            runs, what = [r for s in some for r in f.sites[s]], ' and '.join(called[s] for s in some[:2])
             what, go = what + ' …'*(len(some) > 2), 'go' if len(some) > 1 else 'goes'
             yield 'step', f'{what} {go} back as if over {words}', _back(0, back), runs
             yield 'step', f'this is the gradient of another forward, with {what} over {words}', _whole(whole), runs
@@ -392,18 +394,18 @@ def _over(f, sites):
 _by_out = dict(tanh=lambda y: 1 - y*y, sigmoid=lambda y: y*(1 - y), exp=lambda y: y, sqrt=lambda y: 0.5/y,
                reciprocal=lambda y: -y*y, rsqrt=lambda y: -0.5*y**3) # derivatives by what came out
 
-def _candidates(f, runs, t):
-    "`(words, pick)` of tensors like `t`; `pick(m)` is that for the run `m` of `runs`"
-    n = len(runs)
+def _candidates(f, runs, i):
+    "`(words, pick, whether it has the same name)` of tensors like what is given at `i`; `pick(m)`: for the run `m`"
+    n, t, own = len(runs), runs[0].given[i], f.origin.get(id(runs[-1].given[i]))
     for k,leaf in f.leaves.items():
-        if leaf.shape == t.shape and f.origin.get(id(t)) != k: yield f.case.names[k], lambda m, leaf=leaf: leaf
+        if leaf.shape == t.shape and f.origin.get(id(t)) != k: yield f.case.names[k], lambda m, leaf=leaf: leaf, False
     for site,others in f.sites.items():
         if len(others) != n or others[0].out.shape != t.shape: continue
         for by,words in {0: '', 1: ' of the next time', -1: ' of the time before'}.items() if n > 1 else ((0, ''),):
             def pick(m, others=others, by=by):
                 return f.values[id(others[m + by].out)] if 0 <= m + by < n else torch.zeros_like(t)
-            if f.origin.get(id(t)) == site: words = {1: words, -1: words}.get(by, ' of this time')
-            yield f'`{f.said(site)}`{words}', pick
+            same = own == site and n > 1
+            yield f'`{f.said(site)}`{words or " of this time"*same}', pick, same
 
 def _confused(f, site, runs, j):
     step, at = f.step(site), {id(r): m for m,r in enumerate(runs)}
@@ -411,12 +413,13 @@ def _confused(f, site, runs, j):
         itself = t is runs[0].asked[j]
         if itself and len(runs[0].given) > 1: continue
         name = next((k for k in runs[0].names if k in _by_out), None) if itself and len(runs[0].ops) < 3 else None
-        for words,pick in _candidates(f, runs, t):
+        for words,pick,same in _candidates(f, runs, i):
             def through(r, x, y, env, i=i, itself=itself, pick=pick):
                 other = pick(at[id(r)]).detach()
                 return r.again(env, {id(r.given[i]): other + (x - x.detach()) if itself else other})
             used = f'on the way back through {step} {words} is used where'
-            yield 'step', f'{used} {f.tensor(runs, i)} belongs', _back(j, through), runs
+            belongs = 'that of the time before' if same else f.tensor(runs, i)
+            yield 'step', f'{used} {belongs} belongs', _back(j, through), runs
             if name:
                 def by_out(r, x, y, env, pick=pick):
                     return _Formula.apply(x, y, lambda g: g*_by_out[name](pick(at[id(r)]).detach()))
