@@ -587,8 +587,8 @@ def _evaluate(model, x, y, ranks):
 def _called(f):
     "A function, and what a partial one is given, in words"
     if f is None: return 'none'
-    if isinstance(f, partial): return f'{_called(f.func)} of {", ".join(map(str, f.args))} {f.keywords}'
-    return getattr(f, '__qualname__', type(f).__name__)
+    if not isinstance(f, partial): return getattr(f, '__qualname__', type(f).__name__).strip('_')
+    return f'{_called(f.func)}({", ".join([*map(str, f.args), *(f"{k}={v}" for k,v in f.keywords.items())])})'
 
 def _augmented(augment, xb):
     found = augment(xb)
