@@ -330,7 +330,7 @@ _moves = {'permute', 'transpose', 't', 'view', 'reshape', '_unsafe_view', 'clone
 
 def _moved(f, site, runs, j):
     "A change of shape that goes back as another; a slice that is one place off"
-    r, x, y, step = runs[0], runs[0].asked[j], runs[0].out, f.step(site)
+    r, x, step = runs[0], runs[0].asked[j], f.step(site)
     if {*r.names} <= _moves and 1 < x.ndim < 6:
         if {'permute', 'transpose', 't'} & {*r.names}:
             yield 'step', f'{step} goes back as a reshape', _back(j, lambda r, x, y, env: x.reshape(y.shape)), runs
