@@ -167,14 +167,14 @@ class Checkpoints:
         finally: self._leave()
 
     def _hold(self):
-        self.own, words = True, f'{self.folder} is in use by another training'
+        self.own = True
         try: import fcntl
         except ImportError: return # there is no such lock
         self.handle = os.open(self.folder, os.O_RDONLY)
         try: fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._leave()
-            raise OSError(f'{words}; wanted another folder') from None
+            raise OSError(f'{self.folder} is in use by another training; wanted another folder') from None
 
     def _leave(self):
         if self.handle is not None: os.close(self.handle)

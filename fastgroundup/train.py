@@ -208,13 +208,12 @@ def _facts(model, x, y, opt, schedule, **numbers):
     tensors = {k: f'{tuple(t.shape)} {t.dtype}' for k,t in (model.named_params() | model.named_buffers()).items()}
     named = {k: v for k,v in vars(opt).items() if not (k == 'lr' and schedule)}
     hyper = {f'opt.{k}': v for k,v in named.items() if isinstance(v, (int, float, tuple)) and k != 'started'}
-    names = {id(t): k for k,t in reversed(model.named_params().items())}
-    hyper['the parameters of opt'] = ', '.join(names.get(id(p), 'another') for p in opt.params)
     data = {k: f'{tuple(t.shape)} {t.dtype} of digest {digest(t)}' for k,t in (('x', x), ('y', y))}
     kinds = {f'class of {k or "the model"}': type(m).__name__ for k,m in model.named_modules().items()}
     plain = {f'{k}.{n}'.lstrip('.'): v for k,m in model.named_modules().items() for n,v in _held(m)
              if isinstance(v, (bool, int, float, str)) and n != 'training'} # such as the heads of an attention
     first = {id(t): k for k,t in reversed(model.named_params().items())}
+    hyper['the parameters of opt'] = ', '.join(first.get(id(p), 'another') for p in opt.params)
     tied = {f'what {k} is tied to': first[id(t)] for k,t in model.named_params().items() if first[id(t)] != k}
     rates = 'from {:.8g} to {:.8g}, highest {:.8g}, mean {:.8g}'.format(*_rates(schedule)) if schedule else 'none'
     own = {'opt': type(opt).__name__, 'the schedule of learning rates': rates}
