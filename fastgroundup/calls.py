@@ -18,7 +18,7 @@ from .names import name
 from .report import Row, progress
 from .slopes import Slopes, along_directions, roughness
 from .steps import clone, upstream
-from .ways import retold
+from .again import retold
 
 # %% ../nbs/04i_calls.ipynb #8b47dec6
 def is_float(t): return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())

@@ -11,7 +11,8 @@ import itertools, math
 import torch
 from .compare import Diagnosis, explain, rel_error, unexplained, worst
 from .measure import Case, changes, finite, off, typical
-from .ways import formulas, of_ways
+from .tries import formulas
+from .ways import of_ways
 
 # %% ../nbs/04f_names.ipynb #d4da4524
 def _like(t, u): return t is not None and t.shape == u.shape
@@ -324,9 +325,9 @@ def name(case:Case, k,
         yield from _of_norm(case, k, a, e)
         yield from _of_formulas(case, k, e)
     def later():
+        yield from _of_sums(case, k, e)
         yield from of_ways(case, k, written, right)
         yield from _of_labels(case, k, a, e)
-        yield from _of_sums(case, k, e)
         yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)
     found = explain(a, e, rtol, n, suspects(), later(), sizes_of(case)) or unexplained
