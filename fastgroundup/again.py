@@ -368,6 +368,14 @@ class Forward:
         if i not in self.behind: return f'`{self.said(origin, 32)}`' if origin in self.sites else 'a constant'
         return self.case.names.get(origin) or (f'`{self.said(origin, 32)}`' if isinstance(origin, tuple) else 'its input')
 
+def retraced(case, fine=False): # None where forward can't be run again by its operations
+    "What forward did for a case, taken down once"
+    kept = vars(case).setdefault('_again', {})
+    if fine not in kept:
+        try: kept[fine] = Forward(case, fine)
+        except Exception: kept[fine] = None
+    return kept[fine]
+
 # %% ../nbs/04o_again.ipynb #729b2271
 def retold(f, memo=None):
     "The function `f` with torch's numpy in numpy's place, in what it calls of its own module too"

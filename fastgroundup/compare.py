@@ -85,7 +85,8 @@ def _factor(a, e, same):
     "The number that `a` is `e` times; None where there is no such number"
     unit = e.abs().max().double()
     c = ((a.double()/unit)*(e.double()/unit)).sum()/(e.double()/unit).square().sum()
-    return c.item() if c.isfinite() and c and same(a/c.to(a.dtype), e) else None
+    found = c.isfinite() and c and abs(c - 1) > 1e-13 and same(a/c.to(a.dtype), e)
+    return c.item() if found else None
 
 def _numbers(e, n, sizes):
     "`(number, kind, words)` of the factors that have a name, the simple ones first"
@@ -164,7 +165,9 @@ def _shorter(a, e):
         near, least = ((a - e).abs() <= 2*eps*e.abs()).all(), (0.02 if eps < 1e-6 else 0.08)*eps
         if not near or not least < rel_error(a, e) < 2*eps: continue # as if drawn from within half a step
         share = ((a - e)/e)[e != 0]
-        if share.mean().abs() < 0.9*share.square().mean().sqrt(): # some up and some down
+        up, down = ((sign*share > 0.02*eps).sum() for sign in (1, -1))
+        if len(share) < 16 and not torch.equal(a.to(dtype).to(a.dtype), a): continue # a few say little
+        if 2*(up + down) > len(share) and min(up, down) >= (up + down)//5: # most are off, some up and some down
             return Diagnosis('cast', f'has the digits of {str(dtype)[6:]} only: is something cast to it?')
 
 def _in_part(a, e, rtol):
@@ -192,7 +195,10 @@ def explain(actual, # the gradient in question; None if there is none
     rtol = min(rtol, 0.1*off_by) if off_by else rtol # what explains it comes closer than what is right
     def same(p, q): return _same(p, q, rtol)
     if a.shape != e.shape: return _other_shape(a.to(e.dtype), e, same)
-    if a.dtype != e.dtype: return Diagnosis('dtype', f'wrong dtype: {a.dtype}, should be {e.dtype}')
+    if a.dtype != e.dtype:
+        cast = _shorter(a.to(e.dtype), e) if a.is_floating_point() and e.is_floating_point() else None
+        if cast and rel_error(a.to(e.dtype), e) > 8*torch.finfo(a.dtype).eps: return cast
+        return Diagnosis('dtype', f'wrong dtype: {a.dtype}, should be {e.dtype}')
     for kind,words,bad in (('nan', 'NaN', a.isnan()), ('inf', 'infinite', a.isinf())):
         if not bad.any(): continue
         share, first = f'{int(bad.sum())} of {bad.numel()}', bad.nonzero()[0].tolist()
@@ -213,7 +219,9 @@ def worst(actual, expected):
     "The entry that differs most, in words; nothing where the two cannot be compared"
     if actual is None or not actual.numel(): return ''
     if (actual.shape, actual.dtype) != (expected.shape, expected.dtype): return ''
-    i = (actual - expected).abs().nan_to_num(nan=math.inf).argmax()
+    apart = (actual - expected).abs().nan_to_num(nan=math.inf)
+    if apart.max() < 1e-9*expected.abs().max(): apart = apart/expected.abs().clamp(min=1e-300) # beside its own size
+    i = apart.argmax()
     index = [j.item() for j in torch.unravel_index(i, actual.shape)]
     a, e = actual.flatten()[i].item(), expected.flatten()[i].item()
     digits = 4 if f'{a:.4g}' != f'{e:.4g}' else 10

@@ -15,7 +15,7 @@ from .judge import Verdict, at_a_kink
 from .measure import all_finite, dice_kept, finite_alike, refuse_inference, sentence, where_luck_is
 from .paste import of_layer
 from .report import Report, Row, progress
-from .steps import Random, by_autograd, by_hand, judged, other_inputs, other_upstreams
+from .steps import Random, by_autograd, by_hand, judged, other_inputs, other_upstreams, overwrites
 from .tape import Module, named_args, refuse_inputs
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
@@ -74,7 +74,9 @@ def _rows(report, done, layer, inputs, rtol, numeric):
         if case and kind not in seen: # once for each kind of layer
             seen.add(kind)
             report.notes += other_upstreams(step, *case)
-            if all(v.ok for v in verdicts.values()): report.notes += other_inputs(step, case[0])
+            if all(v.ok for v in verdicts.values()):
+                report.notes += other_inputs(step, case[0])
+                report.remarks += overwrites(step, *case)
         fault, corner = follows.get(id(step.out)), id(step.out) in kinked
         for t,*_ in step.wrote:
             v = verdicts.get(id(t), Verdict('right'))

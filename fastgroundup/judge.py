@@ -206,7 +206,7 @@ class Verdict(NamedTuple):
 
 at_a_kink = Diagnosis('kink', 'at a kink, where the derivative is a choice, and between the slopes on its two sides')
 _ties = Diagnosis('ties', 'entries that tie share their gradient, and get more or less than the whole')
-_look = 'does forward hide something, with detach or no_grad?'
+_look = 'does forward hide something, with detach or no_grad, or round? (numeric=False asks autograd alone)'
 
 def at_ties(a:Tensor, e:Tensor, far:Tensor) -> Diagnosis: return _ties.add(worst(a, e), far) # what ties, and `far`, where
 

@@ -17,10 +17,11 @@ class Slopes:
     extrapolated to none
 
     `noise` is what each output is off: with few digits it is measured, by moves of the leaf too small to matter."""
-    def __init__(self, case, k, eps, most):
+    def __init__(self, case, k, eps, most, first=()): # first: entries to move before others
         self.case, self.k, self.eps, self.leaf, self.fine = case, k, eps, case.leaves[k].detach(), eps < 1e-12
         n, self.flat, size = self.leaf.numel(), self.leaf.flatten(), self.leaf.abs().flatten()
-        self.entries = range(n) if n <= most else sorted(random.Random(0).sample(range(n), most))
+        self.entries = range(n)
+        if n > most: self.entries = sorted([*dict.fromkeys([*first, *random.Random(0).sample(range(n), most)])][:most])
         self.whole, self.dim = len(self.entries) == n, []
         self.scale, self.own = size.clamp(min=0.1*typical(self.leaf)).tolist(), size.tolist()
         root = eps**0.5

@@ -186,7 +186,8 @@ class LayerCase(Case):
         return dict(zip(self.leaves, found))
 
     @torch.no_grad()
-    def written(self, upstream=None, inp=None, out=None, kept=False): # kept: in the upstream gradient's memory
+    def written(self, upstream=None, inp=None, out=None, kept=False, # kept: in the upstream gradient's memory
+                there={}): # gradients that are there before
         args, made = [*self.own], self.twin.out
         if inp is not None:
             inp = inp.clone()
@@ -197,6 +198,7 @@ class LayerCase(Case):
         twins = {id(a): b for a,b in zip(tree_leaves(self.args), tree_leaves(args)) if isinstance(a, Tensor)}
         targets = {k: twins.get(id(leaf), leaf) for k,leaf in self.leaves.items()}
         for t in (*targets.values(), *[m.out for m in self.modules if m.out is not None]): t.g = None
+        for k,g in there.items(): targets[k].g = g.clone()
         u = self.upstream if upstream is None else upstream
         made.g = u if kept else u.to(made.dtype, copy=True)
         self.twin.bwd(made, *args)
@@ -258,6 +260,10 @@ class _StepJudge:
         self.case = case = _case(step, [t.dtype for t in (step.out, *self.tensors.values()) if t.is_floating_point()])
         right = {k: g for k,g in case.right().items() if g is not None or self.wrote[k][1] is not None}
         self.right = {k: torch.zeros_like(case.leaves[k]) if g is None else g for k,g in right.items()}
+        if case.eps > 1e-12 and not all(map(all_finite, self.right.values())): # autograd overflows, on the way
+            fine = case.anew(torch.float64).right()
+            self.right = {k: torch.where(g.isfinite(), g, fine[k].to(g.dtype)) if fine.get(k) is not None else g
+                          for k,g in self.right.items()}
         # whether its numbers can be judged: or another layer's mistake is in what is written
         self.as_is = step.upstream.dtype == step.out.dtype and all_finite(step.upstream)
         self.written = self._written()
@@ -399,6 +405,15 @@ def other_upstreams(step:Step, case:Case,
     try: grows, why = not out_of_proportion(case, written, us, base), ': what it writes does not grow with it'
     except Exception as e: grows, why = False, raised(e)
     if not grows: yield Diagnosis('upstream', f'{step.name}: wrong for another size of the upstream gradient{why}')
+
+def overwrites(step:Step, case:Case, base:dict): # yields what is lost where something is there before
+    "Gradients that a `bwd` sets, where it should add to them"
+    there = {k: g.abs().max()*torch.ones_like(g) for k,g in base.items() if g is not None and g.any()}
+    try: found = case.written(there=there)
+    except Exception: return # it wants none there
+    for k,was in there.items():
+        if found[k] is None or rel_error(found[k], was + base[k]) < 1e-3 or rel_error(found[k], base[k]) > 1e-6: continue
+        yield f'{step.name}: {case.names[k]}.g is set, where add_grad would add: wrong where {case.names[k]} is used twice'
 
 def other_inputs(step:Step, case:Case): # yields what is wrong in a second call, with other numbers
     "What a layer keeps of its first call, where it should not"

@@ -9,6 +9,7 @@ __all__ = []
 import itertools, math
 from collections import defaultdict
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +28,20 @@ class Slot:
     @property
     def name(self): return self.f.name(self.to(self.runs[-1]))
 
+    def between(self, run): # the runs that go from `x` to `run`
+        if not self.whole: return [run]
+        made, found = {self.to(run)}, []
+        for r in self.f.runs:
+            if any(id(t) in made for t in r.given):
+                made |= {id(t) for t in r.outs}
+                found.append(r)
+            if r is run: return found
+
+    def again(self, run, x, env): # what comes out, of another `x`
+        own = {**env, self.to(run): x}
+        for r in self.between(run): go(r.ops, own)
+        return own[id(run.out)]
+
     @property
     def towards(self): return '' if len(self.run.asked) == 1 and not self.whole else f' to {self.name}'
 
@@ -43,7 +58,7 @@ class Slot:
         return self.through(words, lambda r, x, y, env: r.again(env, {self.to(r): x, **new(r, x, env)}))
 
     def own(self, words): # as it is
-        return self.through(words, lambda r, x, y, env: r.again(env, {self.to(r): x}))
+        return self.through(words, lambda r, x, y, env: self.again(r, x, env))
 
     def taken(self, words, c, runs=None): # c times
         return self.through(words, lambda r, x, y, env: c*r.again(env, {self.to(r): x}), runs)
@@ -104,53 +119,77 @@ def _softmaxes(s):
 
 def _and(names): return ' and '.join(names)
 
+class _Norm(NamedTuple):
+    "What `y` is of `x`: 1/σ times it, less its mean if it is centred, over some axes"
+    axes: tuple
+    centred: bool
+    k: object # what the sum of the projection is divided by
+
+    def mean(self, t, axes=None): return t.mean(axes or self.axes, keepdim=True)
+    def along(self, t, axes=None): return t.sum(axes or self.axes, keepdim=True)/self.k
+    def middle(self, x): return x - self.mean(x) if self.centred else x
+    def slope(self, x, y): # 1/σ
+        return self.mean(y*self.middle(x))/self.mean(self.middle(x).square())
+    def back(self, g, x, y, mean=1, project=None): # with so many times the mean, and what is projected
+        return self.slope(x, y)*(g - mean*self.centred*self.mean(g) - (y*self.along(g*y) if project is None else project))
+
+def _norm(s):
+    "The norm that a slot goes through; None where it is none"
+    x, y, n = s.x, s.y, s.x.ndim
+    if not s.alone or x.shape != y.shape or not (x.is_floating_point() and y.is_floating_point()): return
+    for axes,centred in itertools.product(_choices(n), (True, False)):
+        m, norm = math.prod(x.shape[i] for i in axes), _Norm(axes, centred, 1)
+        h = norm.middle(x)
+        if m < 3 or not h.abs().max() > 1e-6*x.abs().max() or rel_error(norm.slope(x, y)*h, y) > 1e-5: continue
+        size = norm.along(y*y)
+        k = min((m, m - 1, 1), key=lambda v: abs(size.max().item()/v - 1))
+        return norm._replace(k=size if abs(size.max().item()/k - 1) > 0.1 else k) # else of another length
+
+def _choices(n): return [c for k in range(n, 0, -1) for c in itertools.combinations(range(n), k)] # of axes
+def _and(names): return ' and '.join(names)
+
 def _norms(s):
     "What a norm takes away of what comes back to it: nothing, too much, or over other axes"
-    x, y, n = s.x, s.y, s.x.ndim
-    if not s.alone or x.shape != y.shape or not (x.is_floating_point() and y.is_floating_point()) or not n: return
-    every = [c for k in range(n, 0, -1) for c in itertools.combinations(range(n), k)]
-    for axes,centred in itertools.product(every, (True, False)):
-        m = math.prod(x.shape[i] for i in axes)
-        if m < 3: continue
-        def mean(t, axes=axes): return t.mean(axes, keepdim=True)
-        def middle(x, mean=mean, centred=centred): return x - mean(x) if centred else x
-        def slope(x, y, mean=mean, middle=middle): return mean(y*middle(x))/mean(middle(x).square()) # 1/σ
-        h = middle(x)
-        if not h.abs().max() > 1e-6*x.abs().max() or rel_error(slope(x, y)*h, y) > 1e-5: continue
-        parts = ['the mean']*centred + ['the projection']
-        sizes = {k: v for k,v in {'m': m, 'm - 1': m - 1, 'one': 1}.items()}
-        k = min(sizes.values(), key=lambda v: abs(mean(y*y).max().item()*m/v - 1)) # what the projection is divided by
-        def terms(g, x, y, axes=axes, k=k, centred=centred):
-            return [g.mean(axes, keepdim=True)]*centred + [y*(g*y).sum(axes, keepdim=True)/k]
-        def back(g, x, y, c, slope=slope, terms=terms): return slope(x, y)*(g - sum(c*t for c,t in zip(c, terms(g, x, y))))
-        where = f'over axis {", ".join(map(str, axes))}'
-        for c in itertools.product((0, 1, 2, -1, m, 1/m), repeat=len(parts)):
-            said = defaultdict(list)
-            for p,v in zip(parts, c): said[v].append(p)
-            how = {0: 'missing', 2: 'taken away twice', -1: 'of the other sign',
-                   m: f'{m} times too large', 1/m: f'{m} times too small'}
-            words = [f'{_and(said[v])} {where} {"is" if len(said[v]) == 1 else "are"} {how[v]}' for v in how if v in said]
-            if words: yield '; '.join(words), lambda g, x, y, c=c, back=back: back(g, x, y, c)
-        wrongly = {'the projection has no factor x̂': lambda g, x, y, mean=mean, m=m, k=k: mean(g*y)*m/k,
-                   'the sum of the projection has no x̂': lambda g, x, y, mean=mean, m=m, k=k: y*mean(g)*m/k,
-                   'x stands for x̂ in the projection': lambda g, x, y, mean=mean, m=m, k=k: x*mean(g*x)*m/k,
-                   'x stands for x̂ in the sum of the projection': lambda g, x, y, mean=mean, m=m, k=k: y*mean(g*x)*m/k,
-                   'a factor 1/σ is there once too often in the projection':
-                       lambda g, x, y, mean=mean, m=m, k=k, slope=slope: y*mean(g*y)*m/k*slope(x, y),
-                   'a factor 1/σ is missing in the projection':
-                       lambda g, x, y, mean=mean, m=m, k=k, slope=slope: y*mean(g*y)*m/k/slope(x, y)}
-        for words,project in wrongly.items():
-            yield f'{words} {where}', lambda g, x, y, project=project, mean=mean, slope=slope, centred=centred: \
-                slope(x, y)*(g - (mean(g) if centred else 0) - project(g, x, y))
-        yield f'1/σ {where} is missing', lambda g, x, y, back=back, slope=slope: back(g, x, y, (1, 1))/slope(x, y)
-        yield f'1/σ {where} is there twice', lambda g, x, y, back=back, slope=slope: back(g, x, y, (1, 1))*slope(x, y)
-        for other in every: # all that is taken away is taken over other axes
-            if other == axes: continue
-            def off(g, x, y, other=other, slope=slope, terms=terms, k=k*math.prod(x.shape[i] for i in other)/m):
-                return slope(x, y)*(g - sum(terms(g, x, y, other, k)))
-            over = f'{"is" if len(parts) == 1 else "are"} taken away over axis {", ".join(map(str, other))}'
-            yield f'{_and(parts)} {over}, where {where[5:]} belongs', off
-        return
+    if not (n := _norm(s)): return
+    m, where = math.prod(s.x.shape[i] for i in n.axes), f'over axis {", ".join(map(str, n.axes))}'
+    parts = ['the mean']*n.centred + ['the projection']
+    how = {0: 'missing', 2: 'taken away twice', -1: 'of the other sign', m: f'{m} times too large', 1/m: f'{m} times too small'}
+    for c in itertools.product((0, 1, 2, -1, m, 1/m), repeat=len(parts)):
+        said = {v: [p for p,u in zip(parts, c) if u == v] for v in how if v in c}
+        words = [f'{_and(p)} {where} {"is" if len(p) == 1 else "are"} {how[v]}' for v,p in said.items()]
+        if words: yield '; '.join(words), lambda g, x, y, c=c: n.back(g, x, y, c[0], c[-1]*y*n.along(g*y))
+    for words,project in {
+            'the projection has no factor x̂': lambda g, x, y: n.along(g*y),
+            'the sum of the projection has no x̂': lambda g, x, y: y*n.along(g),
+            'x stands for x̂ in the projection': lambda g, x, y: x*n.along(g*x),
+            'x stands for x̂ in the sum of the projection': lambda g, x, y: y*n.along(g*x),
+            'x stands for x̂ before the sum of the projection': lambda g, x, y: x*n.along(g*y),
+            'a factor 1/σ is there once too often in the projection': lambda g, x, y: y*n.along(g*y)*n.slope(x, y),
+            'a factor 1/σ is missing in the projection': lambda g, x, y: y*n.along(g*y)/n.slope(x, y)}.items():
+        yield f'{words} {where}', lambda g, x, y, project=project: n.back(g, x, y, project=project(g, x, y))
+    yield f'1/σ {where} is missing', lambda g, x, y: n.back(g, x, y)/n.slope(x, y)
+    yield f'1/σ {where} is there twice', lambda g, x, y: n.back(g, x, y)*n.slope(x, y)
+    for other in _choices(s.x.ndim) if isinstance(n.k, int) else (): # all that is taken away, over other axes
+        if other == n.axes: continue
+        for a,b,summed in itertools.product((n.axes, other), (n.axes, other), (False, True)):
+            def off(g, x, y, a=a, b=b, times=1 if summed else m/math.prod(s.x.shape[i] for i in b)):
+                return n.slope(x, y)*(g - n.centred*n.mean(g, a) - times*y*n.along(g*y, b))
+            if summed and b == n.axes: continue
+            these = ['the mean']*(n.centred and a == other) + ['the projection']*(b == other)
+            over = f'{"is" if len(these) == 1 else "are"} taken away over axis {", ".join(map(str, other))}'
+            if these: yield f'{_and(these)} {over}, where {where[5:]} belongs', off
+
+def _later_terms(s):
+    "A norm whose mean or projection is made of what came back to a later tensor, as where its weight is forgotten"
+    f, n = s.f, _norm(s)
+    for site,others in f.sites.items() if n and len(s.runs) == 1 else ():
+        if len(others) != 1 or others[0].out.shape != s.y.shape or others[0].out is s.run.out: continue
+        def of(r, out=others[0].out): return id(out)
+        for words,less,more in (('mean', lambda g, x, y: n.back(g, x, y, 0), lambda g, x, y: -(n.slope(x, y)*n.mean(g)).expand_as(x)),
+                                ('projection', lambda g, x, y: n.back(g, x, y, project=0),
+                                 lambda g, x, y: -n.slope(x, y)*y*n.along(g*y)))[not n.centred:]:
+            said = f'on the way back through {s.step}{s.towards}, the {words} is made of what comes back to `{f.said(site)}`'
+            yield 'step', s.by(said, less)._replace(also=s.by('', more)._replace(of=of))
 
 def _maxima(r):
     "What goes back from a maximum as if it were something else"
@@ -174,9 +213,9 @@ def _slope(func, x): # of a function of each entry
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad(): return torch.autograd.grad(func(x).sum(), x)[0]
 
-def _pointwise(s, own): # whether each entry of `y` is made of one of `x`
-    if not s.x.is_floating_point() or s.x.numel() < 2: return False
-    try: return rel_error(own(s.run, s.x.flip(0) if s.x.ndim else s.x, s.f.values), s.y.flip(0) if s.y.ndim else s.y) < 1e-9
+def _pointwise(s): # whether each entry of `y` is made of one of `x`
+    if not s.x.is_floating_point() or not s.x.ndim or s.x.numel() < 2: return False
+    try: return rel_error(s.again(s.run, s.x.flip(0), s.f.values), s.y.flip(0)) < 1e-9
     except Exception: return False
 
 def _derivatives(s):
@@ -194,15 +233,11 @@ def _derivatives(s):
             words = f'the way back through {s.step}{to} is also multiplied by the derivative of {words}'
             yield 'step', Way(words, s.runs, s.to, more)
     if s.x.shape != s.y.shape or not s.alone: return
-    def own(r, x, env): return r.again(env, {s.to(r): x})
-    for func in _functions.values() if s.whole else (): # known by what it gives
-        if s.x.is_floating_point() and s.x.numel() and rel_error(func(s.x), s.y) < 1e-6:
-            own = lambda r, x, env, func=func: func(x)
     for words,c in {'its out is taken for its input': lambda f, g, x, y: g*_slope(f, y),
                     'what comes back is taken for its input': lambda f, g, x, y: g*_slope(f, g),
                     'its input and what comes back are exchanged': lambda f, g, x, y: x*_slope(f, g),
-                    'its derivative is there twice': lambda f, g, x, y: g*_slope(f, x)**2}.items() if _pointwise(s, own) else ():
-        def back(r, g, x, y, env, c=c, own=own): return c(lambda x: own(r, x, env), g, x, y)
+                    'its derivative is there twice': lambda f, g, x, y: g*_slope(f, x)**2}.items() if _pointwise(s) else ():
+        def back(r, g, x, y, env, c=c): return c(lambda x: s.again(r, x, env), g, x, y)
         yield 'step', Way(f'on the way back through {s.step}{s.towards} {words}', s.runs, s.to, back, s.whole)
     for words,formula in _norms(s): yield 'step', s.by(f'on the way back through {s.step}{s.towards}, {words}', formula)
     for words,formula in formulas.items():
@@ -229,6 +264,19 @@ def _turned(s):
         words = f'its {words} are confused' if words != 'reshape' else 'a reshape in place of its transpose are confused'
         said = f'on the way back through {s.step} {s.f.name(id(s.runs[-1].given[i]))} and {words}'
         yield 'step', s.given(said, new)
+
+def _late(s):
+    "What was stacked or cut is used one place too late or too early"
+    for i,t in enumerate(s.run.given):
+        makers = s.f.sites.get(s.f.origin.get(id(s.runs[-1].given[i])), [s.run])
+        if id(t) == s.to(s.run) or not {'stack', 'cat', 'slice'} & {*makers[0].names}: continue
+        for d,by in itertools.product(range(t.ndim), (1, -1)):
+            def new(r, x, env, i=i, d=d, by=by):
+                t = env[id(r.given[i])].roll(by, d).clone()
+                t.select(d, 0 if by > 0 else -1).zero_()
+                return {id(r.given[i]): t}
+            where = f'on the way back through {s.step}{s.towards} {s.f.name(id(s.runs[-1].given[i]))}'
+            yield 'step', s.given(f'{where} is one place too {"early" if by > 0 else "late"} along axis {d}', new)
 
 def _exchanged(s):
     "Two axes of what comes back are confused; two gradients of one step are swapped"
@@ -267,6 +315,36 @@ def _skips(s):
 
 _moves = {'permute', 'transpose', 't', 'view', 'reshape', '_unsafe_view', 'clone', 'unsqueeze', 'squeeze'}
 
+def _factors(s):
+    "What goes back is multiplied once too often, or once too little, by something that the step was given or gave"
+    if not s.x.is_floating_point(): return
+    given = [(s.f.name(id(t)), lambda r, j=j, i=i: id(s.between(r)[j].given[i]))
+             for j,q in enumerate(s.between(s.runs[-1])) for i,t in enumerate(q.given)]
+    for words,of in (*given, ('what comes out', lambda r: id(r.out))):
+        try: t = s.f.values.get(of(s.run))
+        except IndexError: continue # at the first time there is less
+        if t is None or not t.is_floating_point() or not broadcasts(t, s.x) or t.numel() == 1 and not words.isidentifier(): continue
+        for power,said in {1: 'multiplied', -1: 'divided', 2: 'twice multiplied', -2: 'twice divided'}.items():
+            def back(*a, of=of, power=power, own=s.own('').back):
+                return own(*a)*a[4][of(a[0])].detach()**power
+            yield 'step', Way(f'what goes back through {s.step}{s.towards} is also {said} by {words}', s.runs, s.to, back, s.whole)
+
+def _indexed(s):
+    "Another index of the same shape, or entries picked where they should be put"
+    for op in s.run.ops if s.run.names in (['sort'], ['gather'], ['take_along_dim']) else ():
+        index, dim = (op.outs[1], op.args[1:2]) if op.name == 'sort' else (op.args[2], op.args[1:2])
+        if not dim or index.shape != s.x.shape: continue
+        words = f'entries are picked on the way back through {s.step}, where they should be put (gather for scatter)'
+        yield 'step', s.by(words, lambda g, x, y: g.gather(dim[0], index))
+    every = {id(t): t for r in s.f.runs for op in r.ops for t in op.given if t.dtype in (torch.int64, torch.int32) and t.numel()}
+    for op in s.run.ops if len(s.runs) == 1 else ():
+        for t in op.given:
+            for other in every.values() if id(t) in every else ():
+                if other is t or other.shape != t.shape or torch.equal(other, t): continue
+                def names(t): return next((k for k,u in s.f.case.integers().items() if u.shape == t.shape and torch.equal(u, t)), 'another')
+                words = f'on the way back through {s.step}{s.towards} the index {names(other)} is used where {names(t)} belongs'
+                yield 'step', s.given(words, lambda r, x, env, t=t, other=other: {id(t): other})
+
 def _moved(s):
     "A change of shape that goes back as another; a slice that is one place off"
     x, names = s.x, {*s.run.names}
@@ -282,6 +360,11 @@ def _moved(s):
     for i,by in itertools.product(range(s.y.ndim), (1, -1)) if {'cat', 'stack', 'constant_pad_nd'} & names else ():
         words = f'what goes back through {s.step}{s.towards} comes one place too {"late" if by > 0 else "early"}'
         yield 'step', s.through(words, lambda r, x, y, env, i=i, by=by: r.again(env, {s.to(r): x}).roll(-by, i))
+    for op in s.run.ops if s.run.names == ['constant_pad_nd'] else (): # cropped at another place
+        for i,(left,right) in enumerate(zip(op.args[1][::2], op.args[1][1::2])):
+            for by in {left, -left, right, -right} - {0, 1, -1}:
+                words = f'what goes back through {s.step} is cropped {abs(by)} places too {"far" if by > 0 else "early"} along axis {s.y.ndim - 1 - i}'
+                yield 'step', s.through(words, lambda r, x, y, env, i=i, by=by: r.again(env, {s.to(r): x}).roll(by, -1 - i))
 
 def _summed(s):
     "What is broadcast goes back to without the sum"
@@ -343,18 +426,29 @@ def _first(f, runs): # what was in place of the out of the time before, the firs
                 return f.values.get(id(others[0].given[i]), others[0].given[i])
     return torch.zeros_like(t)
 
+def _time(f, runs, i):
+    "Of what time is given at `i`: 0 for this one, -1 for the one before; None where it isn't of one"
+    t = runs[-1].given[i]
+    for others in f.sites.values():
+        if len(others) != len(runs) or len(runs) < 2: continue
+        for m,r in enumerate(others):
+            if r.out is t: return m - len(runs) + 1
+
 def _candidates(f, runs, i):
-    "`(words, pick, whether it has the same name)` of tensors like what is given at `i`; `pick(m)`: for the run `m`"
+    "`(words, pick, time)` of tensors like what is given at `i`; `pick(m)`: for the run `m`; time: None if of another name"
     n, t, own = len(runs), runs[0].given[i], f.origin.get(id(runs[-1].given[i]))
+    turned = t.mT.shape if t.ndim > 1 else None
     for k,leaf in f.leaves.items():
-        if leaf.shape == t.shape and f.origin.get(id(t)) != k: yield f.case.names[k], lambda m, leaf=leaf: leaf, False
+        if leaf.shape == turned: yield f'the transpose of {f.case.names[k]}', lambda m, leaf=leaf: leaf.mT, None
+        if leaf.shape == t.shape and f.origin.get(id(t)) != k: yield f.case.names[k], lambda m, leaf=leaf: leaf, None
     for site,others in [*f.sites.items()][::-1]: # the latest first
         if len(others) != n or others[0].out.shape != t.shape: continue
         for by,words in {0: '', 1: ' of the next time', -1: ' of the time before'}.items() if n > 1 else ((0, ''),):
             def pick(m, others=others, by=by, first=_first(f, others)):
                 return f.values[id(others[m + by].out)] if 0 <= m + by < n else torch.zeros_like(t) if by > 0 else first
-            same = own == site and n > 1
-            yield f'`{f.said(site)}`{words or " of this time"*same}', pick, same
+            time = _time(f, runs, i) if own == site and n > 1 else None
+            if time == by and n > 1: continue # it is that
+            yield f'`{f.said(site)}`{words or " of this time"*(time is not None)}', pick, time
 
 def _confused(s):
     f, runs, at = s.f, s.runs, {id(r): m for m,r in enumerate(s.runs)}
@@ -362,12 +456,13 @@ def _confused(s):
         itself = id(t) == s.to(runs[0])
         if itself and len(runs[0].asked) > 1: continue
         name = next((k for k in runs[0].names if k in _by_out), None) if itself and len(runs[0].ops) < 3 else None
-        for words,pick,same in _candidates(f, runs, i):
+        for words,pick,time in _candidates(f, runs, i):
             def new(r, x, env, i=i, itself=itself, pick=pick):
                 other = pick(at[id(r)])
                 return {id(r.given[i]): other + (x - x.detach()) if itself else other}
             used = f'on the way back through {s.step} {words} is used where'
-            belongs = 'that of the time before' if same else f.name(id(runs[-1].given[i]))
+            belongs = {None: f.name(id(runs[-1].given[i])), 0: 'that of this time', -1: 'that of the time before'}
+            belongs = belongs.get(time, 'that of another time')
             yield 'step', s.given(f'{used} {belongs} belongs', new)
             if name:
                 def by_out(r, g, x, y, env, pick=pick): return g*_by_out[name](pick(at[id(r)]))
@@ -469,10 +564,13 @@ def tries(f):
             yield 'step', s.taken(words, 0, [r for r in s.runs if not any(r is q for q in rest)])
     plain = {site: runs for site,runs in f.sites.items() if not any(r.writes for r in runs)}
     slots = [s for s in slots if s.site in plain]
-    for tried,s in itertools.product((_derivatives, _turned, _exchanged, _moved, _summed), slots): yield from tried(s)
+    for tried,s in itertools.product((_derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late), slots): yield from tried(s)
     yield from _over(f, plain)
     if not f.writes: yield from _parts_swapped(f)
     for tried,s in itertools.product((_confused, _skips), slots): yield from tried(s)
     for site,runs in plain.items(): yield from _another(f, site, runs, [s for s in slots if s.site == site])
     for site,runs in plain.items() if not f.writes else ():
-        for to in _before(f, runs): yield from _derivatives(Slot(f, site, runs, to, whole=True))
+        for to in _before(f, runs):
+            yield from _derivatives(s := Slot(f, site, runs, to, whole=True))
+            yield from _later_terms(s)
+            yield from _factors(s)

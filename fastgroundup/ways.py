@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from .again import Forward
+from .again import retraced
 from .compare import rel_error
 from .tries import number, times, tries
 
@@ -68,15 +68,19 @@ class _Search:
             c = ((rest*part).sum()/(part*part).sum()).item()
             c = next((v for v in (0, -1, 2, 0.5, 1) if abs(c - v) < 1e-9), c)
             if c not in (0, -1, 2, 0.5, 1):
-                if simple or part.numel() < 2: continue # any number fits
+                if simple or (part.abs() > 1e-9*part.abs().max()).sum() < 3: continue # of less, any number fits
                 if self.same(part, self.f.base[k]): continue # all is multiplied
             g = {q: without[q] + c*(whole[q] - without[q]) for q in self.a}
             if self.same(g[k], self.a[k]): self.note(g, words(c))
 
+    def multiplied(self, k): # whether it is the right one some number of times
+        e, a = self.f.base[k], self.a[k]
+        return self.same(a, e*((a*e).sum()/(e*e).sum()))
+
     def two(self, most=80):
         "Two parts, each some number of times, that explain all gradients"
         def line(g): return torch.cat([(g[k]/self.f.base[k].abs().max().clamp(min=1e-300)).flatten() for k in self.a])
-        if not self.a or not self.parts: return
+        if not self.a or not self.parts or all(self.multiplied(k) for k in self.wrong): return
         base, whole = line(self.f.base), line(self.a) - line(self.f.base)
         parts = [(words, g, v) for words,g in self.parts.values() if (v := base - line(g)).isfinite().all() and v.any()][:most]
         if len(whole) < 6 or len(parts) < 2 or whole.is_complex() or not whole.isfinite().all(): return
@@ -88,7 +92,8 @@ class _Search:
         for i,j in (left.abs() <= 1e-10*whole.square().sum()).triu(1).nonzero().tolist():
             (p, g, v), (q, h, w) = parts[i], parts[j]
             both = torch.stack([v, w], 1)
-            if torch.linalg.matrix_rank(both) < 2: continue
+            told = (both.abs() > 1e-9*both.abs().max()).any(1).sum()
+            if told < 6 or torch.linalg.matrix_rank(both) < 2: continue # of less, some two numbers fit
             c = torch.linalg.lstsq(both, whole).solution
             if c.abs().min() < 1e-6 or not rel_error(both @ c, whole) <= 10*self.rtol: continue
             made = {k: b + c[0]*(b - g[k]) + c[1]*(b - h[k]) for k,b in self.f.base.items()}
@@ -102,10 +107,9 @@ def of_ways(case, k,
     kept = vars(case).setdefault('_ways', {})
     for fine in (False, True):
         if fine not in kept:
-            kept[fine], coarse = None, kept.get(False)
-            try: f = Forward(case, fine)
-            except Exception: f = None # forward cannot be run again by its operations
-            if f and not (coarse and not f.apart and len(f.sites) == len(coarse.f.sites)): kept[fine] = _Search(f, written)
+            f, coarse = retraced(case, fine), kept.get(False)
+            same = f and coarse and not f.apart and len(f.sites) == len(coarse.f.sites)
+            kept[fine] = _Search(f, written) if f and not same else None
         s = kept[fine]
         if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue
         for j,g in s.f.base.items() if not fine else ():

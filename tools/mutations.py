@@ -90,6 +90,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("''.join(w[n:] for w,n in cut)", "''.join(w[n-1:] for w,n in cut)"),
     ],
     '02b_compare': [
+        ('        if 2*(up + down) > len(share) and min(up, down) >= (up + down)//5:', '        if True:'),
+        ('        if len(share) < 16 and not torch.equal(', '        if False and not torch.equal('),
         ('    if actual.shape != expected.shape: return math.inf', '    if actual.numel() != expected.numel(): return math.inf'),
         ('torch.float32: 1e-5', 'torch.float32: 1e-1'),
         ("    yield 2, 'factor', 'a factor 2 too many'", "    yield 1/2, 'factor', 'a factor 2 too many'"),
@@ -105,6 +107,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if kink and eps < 1e-12 and not bends(*sides([i], h/1000)[:2]):", "        if False:"),
     ],
     '04b_functions': [
+        ('        return apart.topk(many).indices.tolist()', '        return []'),
+        ('all(slopes.agree(i, e.flatten()[i].item()) for i in {*far, *slopes.entries[:50]})', 'False'),
         ("    if isinstance(fn, Module):\n        raise", "    if False:\n        raise"),
         ("        if r.autograd <= _gross[dtype]: continue", "        continue"),
     ],
@@ -136,6 +140,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("r.verdict in ('WRONG', 'DISPUTED')]", "r.verdict in ('WRONG',)]"),
     ],
     '04h_steps': [
+        ('        for k,g in there.items(): targets[k].g = g.clone()', '        pass'),
+        ('        if case.eps > 1e-12 and not all(map(all_finite, self.right.values())):', '        if False:'),
         ("found[k].verdict == 'DISPUTED' and self.case.by_buffers()", "found[k].verdict == 'DISPUTED'"),
         ("        self.begin()\n        with step.luck.again()", "        with step.luck.again()"),
         ("    if k is None or case.eps > 1e-5 or not kept: return", "    return"),
@@ -184,6 +190,9 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if v is numpy: return by_torch\n", ""),
     ],
     '04p_ways': [
+        ('            yield from _later_terms(s)', '            pass'),
+        ('_factors, _indexed, _late), slots)', '_factors, _indexed), slots)'),
+        ('            yield from _factors(s)\n', ''),
         ("c*r.again(env, {self.to(r): x}), runs)", "(c or 1)*r.again(env, {self.to(r): x}), runs)"),
         ("(('last', s.runs[:-1]), ('first', s.runs[1:]))", "(('first', s.runs[:-1]), ('last', s.runs[1:]))"),
         ("if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue", "if not s or k not in s.a: continue"),
