@@ -564,7 +564,8 @@ def tries(f):
             yield 'step', s.taken(words, 0, [r for r in s.runs if not any(r is q for q in rest)])
     plain = {site: runs for site,runs in f.sites.items() if not any(r.writes for r in runs)}
     slots = [s for s in slots if s.site in plain]
-    for tried,s in itertools.product((_derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late), slots): yield from tried(s)
+    every = (_derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late)
+    for tried,s in itertools.product(every, slots): yield from tried(s)
     yield from _over(f, plain)
     if not f.writes: yield from _parts_swapped(f)
     for tried,s in itertools.product((_confused, _skips), slots): yield from tried(s)
