@@ -153,7 +153,8 @@ def _norms(s):
     if not (n := _norm(s)): return
     m, where = math.prod(s.x.shape[i] for i in n.axes), f'over axis {", ".join(map(str, n.axes))}'
     parts = ['the mean']*n.centred + ['the projection']
-    how = {0: 'missing', 2: 'taken away twice', -1: 'of the other sign', m: f'{m} times too large', 1/m: f'{m} times too small'}
+    how = {0: 'missing', 2: 'taken away twice', -1: 'of the other sign',
+           m: f'{m} times too large', 1/m: f'{m} times too small'}
     for c in itertools.product((0, 1, 2, -1, m, 1/m), repeat=len(parts)):
         said = {v: [p for p,u in zip(parts, c) if u == v] for v in how if v in c}
         words = [f'{_and(p)} {where} {"is" if len(p) == 1 else "are"} {how[v]}' for v,p in said.items()]
@@ -185,9 +186,10 @@ def _later_terms(s):
     for site,others in f.sites.items() if n and len(s.runs) == 1 else ():
         if len(others) != 1 or others[0].out.shape != s.y.shape or others[0].out is s.run.out: continue
         def of(r, out=others[0].out): return id(out)
-        for words,less,more in (('mean', lambda g, x, y: n.back(g, x, y, 0), lambda g, x, y: -(n.slope(x, y)*n.mean(g)).expand_as(x)),
-                                ('projection', lambda g, x, y: n.back(g, x, y, project=0),
-                                 lambda g, x, y: -n.slope(x, y)*y*n.along(g*y)))[not n.centred:]:
+        def mean(g, x, y): return -(n.slope(x, y)*n.mean(g)).expand_as(x)
+        def project(g, x, y): return -n.slope(x, y)*y*n.along(g*y)
+        for words,less,more in (('mean', lambda g, x, y: n.back(g, x, y, 0), mean),
+                                ('projection', lambda g, x, y: n.back(g, x, y, project=0), project))[not n.centred:]:
             said = f'on the way back through {s.step}{s.towards}, the {words} is made of what comes back to `{f.said(site)}`'
             yield 'step', s.by(said, less)._replace(also=s.by('', more)._replace(of=of))
 
@@ -304,7 +306,8 @@ def _skips(s):
     for site,others in f.sites.items():
         if site == s.site or len(others) != n or others[0].out.shape != s.y.shape: continue
         def of(r, others=others): return id(others[at[id(r)]].out)
-        words = f'on the way back through {s.step}{s.towards} what comes back to `{f.said(site)}` is used where its own belongs'
+        used = f'what comes back to `{f.said(site)}` is used where its own belongs'
+        words = f'on the way back through {s.step}{s.towards} {used}'
         yield 'step', s.own(words)._replace(of=of)
     makers = f.sites.get(f.origin.get(s.to(s.runs[-1])))
     first = next((i for i in f.before.get(s.to(s.runs[-1]), ())[1:] if f.values[i].shape == s.x.shape), None)
@@ -323,11 +326,13 @@ def _factors(s):
     for words,of in (*given, ('what comes out', lambda r: id(r.out))):
         try: t = s.f.values.get(of(s.run))
         except IndexError: continue # at the first time there is less
-        if t is None or not t.is_floating_point() or not broadcasts(t, s.x) or t.numel() == 1 and not words.isidentifier(): continue
+        if t is None or not t.is_floating_point() or not broadcasts(t, s.x): continue
+        if t.numel() == 1 and not words.isidentifier(): continue # a number that somebody wrote
         for power,said in {1: 'multiplied', -1: 'divided', 2: 'twice multiplied', -2: 'twice divided'}.items():
             def back(*a, of=of, power=power, own=s.own('').back):
                 return own(*a)*a[4][of(a[0])].detach()**power
-            yield 'step', Way(f'what goes back through {s.step}{s.towards} is also {said} by {words}', s.runs, s.to, back, s.whole)
+            also = f'what goes back through {s.step}{s.towards} is also {said} by {words}'
+            yield 'step', Way(also, s.runs, s.to, back, s.whole)
 
 def _indexed(s):
     "Another index of the same shape, or entries picked where they should be put"
@@ -336,13 +341,15 @@ def _indexed(s):
         if not dim or index.shape != s.x.shape: continue
         words = f'entries are picked on the way back through {s.step}, where they should be put (gather for scatter)'
         yield 'step', s.by(words, lambda g, x, y: g.gather(dim[0], index))
-    every = {id(t): t for r in s.f.runs for op in r.ops for t in op.given if t.dtype in (torch.int64, torch.int32) and t.numel()}
+    every = {id(t): t for r in s.f.runs for op in r.ops for t in op.given if t.dtype in (torch.int64, torch.int32)}
+    known = s.f.case.integers()
+    def names(t): return next((k for k,u in known.items() if u.shape == t.shape and torch.equal(u, t)), 'another')
     for op in s.run.ops if len(s.runs) == 1 else ():
         for t in op.given:
             for other in every.values() if id(t) in every else ():
                 if other is t or other.shape != t.shape or torch.equal(other, t): continue
-                def names(t): return next((k for k,u in s.f.case.integers().items() if u.shape == t.shape and torch.equal(u, t)), 'another')
-                words = f'on the way back through {s.step}{s.towards} the index {names(other)} is used where {names(t)} belongs'
+                used = f'the index {names(other)} is used where {names(t)} belongs'
+                words = f'on the way back through {s.step}{s.towards} {used}'
                 yield 'step', s.given(words, lambda r, x, env, t=t, other=other: {id(t): other})
 
 def _moved(s):
@@ -363,7 +370,8 @@ def _moved(s):
     for op in s.run.ops if s.run.names == ['constant_pad_nd'] else (): # cropped at another place
         for i,(left,right) in enumerate(zip(op.args[1][::2], op.args[1][1::2])):
             for by in {left, -left, right, -right} - {0, 1, -1}:
-                words = f'what goes back through {s.step} is cropped {abs(by)} places too {"far" if by > 0 else "early"} along axis {s.y.ndim - 1 - i}'
+                where = f'{abs(by)} places too {"far" if by > 0 else "early"} along axis {s.y.ndim - 1 - i}'
+                words = f'what goes back through {s.step} is cropped {where}'
                 yield 'step', s.through(words, lambda r, x, y, env, i=i, by=by: r.again(env, {s.to(r): x}).roll(by, -1 - i))
 
 def _summed(s):

@@ -82,7 +82,8 @@ class _Search:
         def line(g): return torch.cat([(g[k]/self.f.base[k].abs().max().clamp(min=1e-300)).flatten() for k in self.a])
         if not self.a or not self.parts or all(self.multiplied(k) for k in self.wrong): return
         base, whole = line(self.f.base), line(self.a) - line(self.f.base)
-        parts = [(words, g, v) for words,g in self.parts.values() if (v := base - line(g)).isfinite().all() and v.any()][:most]
+        parts = [(words, g, base - line(g)) for words,g in self.parts.values()]
+        parts = [p for p in parts if p[2].isfinite().all() and p[2].any()][:most]
         if len(whole) < 6 or len(parts) < 2 or whole.is_complex() or not whole.isfinite().all(): return
         of = torch.stack([v for _,_,v in parts])
         of = of/of.norm(dim=1, keepdim=True) # of each pair, what is left of the whole: by its inner products

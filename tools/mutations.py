@@ -196,7 +196,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("(('last', s.runs[:-1]), ('first', s.runs[1:]))", "(('first', s.runs[:-1]), ('last', s.runs[1:]))"),
         ("if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue", "if not s or k not in s.a: continue"),
         ("        if not self.done(): self.two()", "        pass"),
-        ("((_derivatives, _turned, _exchanged, _moved,", "((_derivatives, _exchanged, _moved,"),
+        ("(_derivatives, _turned, _exchanged, _moved,", "(_derivatives, _exchanged, _moved,"),
         ("    for site,runs in plain.items(): yield from _another(f, site, runs, [s for s in slots if s.site == site])", "    pass"),
         ("        for to in _before(f, runs):\n", "        for to in ():\n"),
         ("itertools.product((_confused, _skips), slots)", "itertools.product((_confused,), slots)"),
