@@ -24,15 +24,15 @@ class _Found(NamedTuple):
 
 class _Search:
     "What explains the gradients that were written: in `found`, a way for each of them that has one"
-    def __init__(self, f, written, most=5e9): # most: about so many nanoseconds of one thread
-        self.f, self.found, self.parts = f, {}, {}
+    def __init__(self, f, written, most): # most: about so many nanoseconds of one thread
+        self.f, self.found, self.parts, self.left = f, {}, {}, most
         self.a = {k: g.to(f.base[k].dtype) for k,g in written.items() if g is not None and g.shape == f.base[k].shape}
         self.rtol = max(1e-8, 256*torch.finfo(f.out.dtype).eps)
         self.wrong = [k for k,g in self.a.items() if not self.same(f.base[k], g) and g.isfinite().all()]
         largest, rest = max(t.numel() for t in f.values.values()), tries(f)
-        size = max(1, min(128, 4_000_000//max(1, largest)))
-        while most > 0 and not self.done() and (ways := [*itertools.islice(rest, size)]):
-            most -= f.costs([way for _,way in ways])
+        size = 8 if f.writes else max(1, min(128, 4_000_000//max(1, largest)))
+        while self.left > 0 and not self.done() and (ways := [*itertools.islice(rest, size)]):
+            self.left -= f.costs([way for _,way in ways])
             self.look(ways)
         if not self.done(): self.two()
 
@@ -110,7 +110,7 @@ def of_ways(case, k,
         if fine not in kept:
             f, coarse = retraced(case, fine), kept.get(False)
             same = f and coarse and not f.apart and len(f.sites) == len(coarse.f.sites)
-            kept[fine] = _Search(f, written) if f and not same else None
+            kept[fine] = _Search(f, written, coarse.left if coarse else 5e9) if f and not same else None
         s = kept[fine]
         if not s or k not in s.a or not rel_error(s.f.base[k], right[k].to(s.f.base[k])) <= 1e-4: continue
         for j,g in s.f.base.items() if not fine else ():
