@@ -166,8 +166,9 @@ def _shorter(a, e):
         if not near or not least < rel_error(a, e) < 2*eps: continue # as if drawn from within half a step
         share = ((a - e)/e)[e != 0]
         up, down = ((sign*share > 0.02*eps).sum() for sign in (1, -1))
-        if len(share) < 16 and not torch.equal(a.to(dtype).to(a.dtype), a): continue # a few say little
-        if 2*(up + down) > len(share) and min(up, down) >= (up + down)//5: # most are off, some up and some down
+        many = 2*(up + down) > len(share) and min(up, down) >= (up + down)//5 # most are off, some up and some down
+        if len(share) < 16: many = torch.equal(a.to(dtype).to(a.dtype), a) # a few say little by that
+        if many or eps < 1e-6 and share.mean().abs() < 0.9*share.square().mean().sqrt(): # or by so little
             return Diagnosis('cast', f'has the digits of {str(dtype)[6:]} only: is something cast to it?')
 
 def _in_part(a, e, rtol):

@@ -90,8 +90,8 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("''.join(w[n:] for w,n in cut)", "''.join(w[n-1:] for w,n in cut)"),
     ],
     '02b_compare': [
-        ('        if 2*(up + down) > len(share) and min(up, down) >= (up + down)//5:', '        if True:'),
-        ('        if len(share) < 16 and not torch.equal(', '        if False and not torch.equal('),
+        ('        many = 2*(up + down) > len(share) and min(up, down) >= (up + down)//5', '        many = True'),
+        ('        if len(share) < 16: many = torch.equal(a.to(dtype).to(a.dtype), a)', '        pass'),
         ('    if actual.shape != expected.shape: return math.inf', '    if actual.numel() != expected.numel(): return math.inf'),
         ('torch.float32: 1e-5', 'torch.float32: 1e-1'),
         ("    yield 2, 'factor', 'a factor 2 too many'", "    yield 1/2, 'factor', 'a factor 2 too many'"),
