@@ -631,7 +631,7 @@ def fit(model:Model,
     if ranks or checkpoint:
         facts = _facts(model, x, y, opt, schedule, bs=bs, epochs=epochs, steps=steps, clip=clip, **given)
     keep = checkpoint if isinstance(checkpoint, Checkpoints) or not checkpoint else Checkpoints(checkpoint)
-    if keep: facts = keep.about | facts
+    if keep: facts = facts | keep.about
     run, first = _Run(model, opt, generator, facts), not ranks or ranks.rank == 0
     if ranks:
         ranks.agree(facts | {k: f'{facts[k]} of digest {digest(p)}' for k,p in model.named_params().items()})
