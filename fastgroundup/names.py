@@ -146,6 +146,7 @@ def _of_added(case, k, a, e):
     "The tensor itself, or what came out, added: a weight decay that belongs to the optimizer, say"
     for name,t in ((case.names[k], finite(case.leaves[k].detach())), ('out', finite(case.out.detach()))):
         if not _like(t, e) or (t != 0).sum() < 3: continue # of less it is some number of times for sure
+        if rel_error(e, (e*t).sum()/(t*t).sum()*t) < 1e-6: continue # then it is multiplied
         c = ((a - e)*t).sum()/(t*t).sum()
         times = '' if abs(abs(c) - 1) < 1e-4 else f'{abs(c):.4g} times '
         yield 'added', f'{times}{name} is {"added to" if c > 0 else "taken away from"} it', e + c*t

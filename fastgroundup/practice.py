@@ -342,6 +342,134 @@ add_grad(self.w, x.t() @ out.g)''')),
         ('A row made longer stays the same: along itself it has no gradient.',
          'Take away from out.g what it has along out, row by row.',
          'add_grad(x, (out.g - out*(out.g*out).sum(1, keepdim=True))*out.r)')),
+    Exercise('A running sum along each row.',
+        '''class Running(Module):
+    def forward(self, x): return x.cumsum(1)
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (_rand(4, 5),),
+        ('Into which entries of out did the last entry of a row go, and into which the first?',
+         'A running sum again, from the other end.',
+         'add_grad(x, out.g.flip(1).cumsum(1).flip(1))')),
+    Exercise('How much each entry differs from the one before.',
+        '''class Apart(Module):
+    def forward(self, x): return x[:, 1:] - x[:, :-1]
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (_rand(4, 5),),
+        ('An entry in the middle was used twice, with two signs.',
+         'out.g, with a column of zeros before it, less out.g with one behind it.',
+         '''g = torch.zeros_like(x)
+g[:, 1:] += out.g
+g[:, :-1] -= out.g
+add_grad(x, g)''')),
+    Exercise('Numbers that are cut at −1 and 1. Where does nothing come back?',
+        '''class Clip(Module):
+    def forward(self, x): return x.clamp(-1, 1)
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (2*_rand(4, 5),),
+        ('What is the slope beyond 1?',
+         'A mask, of x and not of out: out never goes beyond.',
+         'add_grad(x, out.g*(x.abs() < 1))')),
+    Exercise('Two layers in one. What has to be kept, or computed again?',
+        '''class Deep(Module):
+    def forward(self, x): return x.sin().exp()
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (_rand(4, 3),),
+        ('The chain rule, from the outside to the inside.',
+         'The derivative of exp is out. And that of sin?',
+         'add_grad(x, out.g*out*x.cos())')),
+    Exercise('A sigmoid. Write bwd with out alone, so that nobody need keep x.',
+        '''class FromOut(Module):
+    def forward(self, x): return x.sigmoid()
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (_rand(4, 3),),
+        ('The slope is largest where out is a half, and nothing where it is 0 or 1.',
+         'out·(1 − out).',
+         'add_grad(x, out.g*out*(1 - out))')),
+    Exercise('A linear layer and its relu as one, as a fast program has them.',
+        '''class Fused(Module):
+    def __init__(self, w, b): self.w, self.b = w, b
+    def forward(self, x): return (x @ self.w + self.b).clamp_min(0)
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(_rand(3, 4), _rand(4)),
+        lambda: (_rand(5, 3),),
+        ('The mask first; after that it is a linear layer.',
+         'What was above 0 before the relu, is above 0 after it.',
+         '''g = out.g*(out > 0)
+add_grad(x, g @ self.w.t())
+add_grad(self.w, x.t() @ g)
+add_grad(self.b, g.sum(0))''')),
+    Exercise('The larger of each two neighbours, and half as many columns: a pool.',
+        '''class Peak(Module):
+    def forward(self, x): return x.unfold(1, 2, 2).amax(2)
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(),
+        lambda: (_rand(4, 6),),
+        ('Of each two one had no part in what came out.',
+         'A mask of pairs, (n, m, 2): where an entry is the larger one.',
+         '''larger = x.unfold(1, 2, 2) == out[..., None]
+add_grad(x, (larger*out.g[..., None]).flatten(1))'''),
+        False),
+    Exercise('A row of a table for each place, added to sequences of any length.',
+        '''class Positions(Module):
+    def __init__(self, w): self.w = w
+    def forward(self, x): return x + self.w[:x.shape[1]]
+    def bwd(self, out, x): ...''',
+        lambda cls: cls(_rand(6, 3)),
+        lambda: (_rand(2, 4, 3),),
+        ('Each row of the table is used by all sequences, and some rows by none.',
+         'A sum over the sequences, and zeros for the places that nobody reached.',
+         '''add_grad(x, out.g)
+g = torch.zeros_like(self.w)
+g[:x.shape[1]] = out.g.sum(0)
+add_grad(self.w, g)'''),
+        False),
+    Exercise('What is wrong here? One table at both ends: it is looked up, and gives the scores.',
+        '''class Tied(Module):
+    def __init__(self, w): self.w = w
+    def forward(self, rows): return self.w[rows].tanh() @ self.w.t()
+    def bwd(self, out, rows):
+        add_grad(self.w, out.g.t() @ self.w[rows].tanh())''',
+        lambda cls: cls(_rand(5, 3)),
+        lambda: (torch.tensor([4, 1, 4, 0]),),
+        ('Its gradient is a sum of two, one for each end.',
+         'What goes back through the tanh belongs to the rows that were looked up, and adds up where one came twice.',
+         '''h = self.w[rows].tanh()
+add_grad(self.w, out.g.t() @ h)
+g = out.g @ self.w*(1 - h*h)
+add_grad(self.w, torch.zeros_like(self.w).index_add(0, rows, g))'''),
+        False),
+    Exercise('What is wrong here? These rows are a share of n, and the loss is the mean of all n.',
+        '''class Share(Module):
+    def __init__(self, n): self.n = n
+    def forward(self, x): return x.square().sum()/self.n
+    def bwd(self, out, x): add_grad(x, 2*out.g*x/len(x))''',
+        lambda cls: cls(20),
+        lambda: (_rand(5),),
+        ('Gradients of shares add up to that of the whole. Would these?',
+         'Who divides by its own number of rows makes the mean of its own rows.',
+         'add_grad(x, 2*out.g*x/self.n)')),
+    Exercise('What is wrong here? A batch in two halves, and one scale for both.',
+        '''class Halves(Module):
+    def __init__(self, s): self.s = s
+    def forward(self, x):
+        n = len(x)//2
+        return torch.cat([x[:n]*self.s, x[n:]*self.s])
+    def bwd(self, out, x):
+        n = len(x)//2
+        add_grad(x, out.g*self.s)
+        add_grad(self.s, (out.g[n:]*x[n:]).sum(0))''',
+        lambda cls: cls(_rand(3)),
+        lambda: (_rand(6, 3),),
+        ('What has the first half to say of s?',
+         'Each use adds its share, also of a batch in pieces.',
+         '''add_grad(x, out.g*self.s)
+add_grad(self.s, (out.g*x).sum(0))'''),
+        False),
 )}
 
 _after = {'02': 'Bias ColumnMean Product',
@@ -349,9 +477,14 @@ _after = {'02': 'Bias ColumnMean Product',
           '03': 'Scale Outer Skip',
           '04': 'Leaky Forgetful',
           '07': 'RowSoftmax LabelLoss',
-          '09': 'Convolve',
+          '05': 'Running Apart',
+          '06': 'Deep Clip',
+          '08': 'FromOut Fused',
+          '09': 'Convolve Peak',
           '10': 'Centred Standard UnitRows',
           '11': 'Gate Softplus',
-          '12': 'Lookup OneHead'}
+          '12': 'Lookup OneHead',
+          '13': 'Positions Tied',
+          '14': 'Share Halves'}
 def _chapter(name): return next(k for k,names in _after.items() if name in names.split())
 exercises = {name: e._replace(chapter=_chapter(name)) for name,e in exercises.items()}
