@@ -445,17 +445,17 @@ def _time(f, runs, i):
 def _candidates(f, runs, i):
     "`(words, pick, time)` of tensors like what is given at `i`; `pick(m)`: for the run `m`; time: None if of another name"
     n, t, own = len(runs), runs[0].given[i], f.origin.get(id(runs[-1].given[i]))
-    turned = t.mT.shape if t.ndim > 1 else None
+    turned, given = t.mT.shape if t.ndim > 1 else None, _time(f, runs, i)
     for k,leaf in f.leaves.items():
         if leaf.shape == turned: yield f'the transpose of {f.case.names[k]}', lambda m, leaf=leaf: leaf.mT, None
         if leaf.shape == t.shape and f.origin.get(id(t)) != k: yield f.case.names[k], lambda m, leaf=leaf: leaf, None
     for site,others in [*f.sites.items()][::-1]: # the latest first
         if len(others) != n or others[0].out.shape != t.shape: continue
+        first, time = _first(f, others), given if own == site else None
         for by,words in {0: '', 1: ' of the next time', -1: ' of the time before'}.items() if n > 1 else ((0, ''),):
-            def pick(m, others=others, by=by, first=_first(f, others)):
+            def pick(m, others=others, by=by, first=first):
                 return f.values[id(others[m + by].out)] if 0 <= m + by < n else torch.zeros_like(t) if by > 0 else first
-            time = _time(f, runs, i) if own == site and n > 1 else None
-            if time == by and n > 1: continue # it is that
+            if time == by: continue # it is that
             yield f'`{f.said(site)}`{words or " of this time"*(time is not None)}', pick, time
 
 def _confused(s):
