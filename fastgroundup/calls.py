@@ -89,6 +89,10 @@ class FunctionCase(Case):
         tensors = {f'input {i}': as_tensor(a) for i,a in arrays}
         return {k: t for k,t in tensors.items() if not is_float(t) and t.dtype != torch.bool}
 
+    def settings(self):
+        named = {a: f'input {i}' for i,a in enumerate(self.args) if isinstance(a, (int, float)) and a > 0}
+        return named | {v: k for k,v in getattr(self.fn, '__dict__', {}).items() if isinstance(v, (int, float)) and v > 0}
+
     def parts(self, upstream):
         "The upstream gradient of each output"
         if len(self.outs) == 1: return [upstream.reshape(self.outs[0].shape).clone()]

@@ -111,6 +111,19 @@ def _known_factor(c, e, n, sizes):
     if words: return Diagnosis(kind, f'the sign is wrong, and {words}')
     return Diagnosis('sign', 'the sign is wrong') if near(1) else None
 
+def number(c:float, # a number of times
+           named:dict={}, # `{value: its name}` of numbers that it may be made of, such as a share p
+          ) -> str:
+    "`c` in digits, and what it is made of where that is simple: `0.7071 (1/√2)`, `0.7 (1 - p)`"
+    said, x = f'{c:.{4 if abs(abs(c) - 1) > 1e-3 else 14}g}', abs(c)
+    forms = [(f, words.format(k)) for v,k in named.items()
+             for f,words in ((v, '{}'), (1/v, '1/{}'), (1 - v, '1 - {}'), (1/(1 - v) if v != 1 else 0, '1/(1 - {})'))]
+    if len(said) > 4 and 1e-4 < x < 100:
+        m, square, part = round(1/x), round(x*x), round(1/x/x)
+        forms += [(1/m, f'1/{m}')] if x < 1 else [(square**0.5, f'√{square}')]
+        if x < 1: forms.append((part**-0.5, f'1/√{part}'))
+    return said + next((f' ({words})' for v,words in forms if math.isclose(x, v, rel_tol=1e-7) and words != said), '')
+
 def _sizes(e):
     "`{number: what it is}` of the sizes that a mean may be over"
     names = {e.ndim-1: 'the number of columns', 0: 'the number of rows'} if e.ndim == 2 else {}
@@ -188,6 +201,7 @@ def explain(actual, # the gradient in question; None if there is none
             suspects=(), # `(kind, words, tensor)` of mistakes that one has to know the layer for
             later=(), # the same, for when the numbers by themselves say nothing
             sizes:dict={}, # `{number: what it is}` that a factor may be
+            settings:dict={}, # `{number: its name}` that one may be made of
            ) -> Diagnosis: # None where no known mistake explains it
     "The simplest known mistake that turns `expected` into `actual`"
     a, e = actual, expected
@@ -214,7 +228,7 @@ def explain(actual, # the gradient in question; None if there is none
         return next((Diagnosis(kind, words) for kind,words,t in suspects if t is not None and same(t, a)), None)
     if found := first(suspects) or (None if factor else _by_value(a, e, same)) or first(later): return found
     if not factor: return _shorter(a, e) or _in_part(a, e, rtol)
-    return Diagnosis('factor', f'multiplied by {factor:.{4 if abs(abs(factor) - 1) > 1e-3 else 14}g}')
+    return Diagnosis('factor', f'multiplied by {number(factor, settings)}')
 
 def worst(actual, expected):
     "The entry that differs most, in words; nothing where the two cannot be compared"

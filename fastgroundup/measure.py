@@ -41,6 +41,7 @@ class Case:
     leaves, names, out, upstream, given = {}, {}, None, None, None
     blurs = {} # {key: what each entry of a gradient was known to be off by}
     turns = False # whether `anew` can transpose a leaf
+    luck = None # the random numbers that `forward` drew, if somebody took note of them
 
     def right(self, upstream:Tensor=None) -> dict: # {key: gradient by another way than the one checked; None if none}
         raise NotImplementedError
@@ -52,6 +53,9 @@ class Case:
         raise NotImplementedError
 
     def integers(self) -> dict: # {name: tensor}, of the integers that went in
+        return {}
+
+    def settings(self) -> dict: # {value: name}, of the numbers that it was made with or given
         return {}
 
     def once_more(self, seen): # the leaves, and what comes out; `seen` is a context to run it in

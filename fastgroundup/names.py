@@ -11,7 +11,7 @@ import itertools, math
 import torch
 from .compare import Diagnosis, explain, rel_error, unexplained, worst
 from .measure import Case, changes, finite, off, typical
-from .tries import formulas
+from .tries import formulas, functions
 from .ways import of_ways
 
 # %% ../nbs/04f_names.ipynb #d4da4524
@@ -111,6 +111,12 @@ def _of_exchange(case, k, a, e, same):
         except Exception: continue # it is wrong: whatever comes of other numbers
         if _like(g, e) and same(g, e): yield 'confused', f'{used} is used where {belongs} belongs', a
 
+def _of_luck(case, k, a, e, same):
+    "What is right once the written backward draws the random numbers that forward drew"
+    if not case.luck or not case.luck.record: return
+    with case.luck.again(): g = case.written().get(k)
+    if _like(g, e) and same(g, e): yield 'random', 'drawn anew: not the random numbers that forward drew', a
+
 def _of_jacobian(case, k, e, most=400):
     "The diagonal alone of a Jacobian whose rows are not independent"
     u = case.upstream
@@ -127,6 +133,9 @@ def _of_formulas(case, k, e):
     if not (_like(x, u) and _like(out, u)): return
     for words,formula in formulas.items():
         yield 'derivative', f'as if the derivative were {words}', formula(u, x.to(u.dtype), out)
+    for words,f in functions.items():
+        slope = torch.func.vjp(f, x.to(u.dtype))[1](u)[0]
+        if slope.isfinite().all(): yield 'derivative', f'the derivative of {words}', slope
 
 def _of_labels(case, k, a, e):
     "Right but for the entries that labels point to"
@@ -301,6 +310,10 @@ def sizes_of(case:Case) -> dict: # {number: what it is}, of the sizes of all tha
     for name,t in (('out', case.out), *[(case.names[k], t) for k,t in case.leaves.items()]):
         for i,m in enumerate(t.shape): found.setdefault(m, f'the size of axis {i} of {name}')
         found.setdefault(t.numel(), f'the number of entries of {name}')
+    for n in range(2, case.out.ndim):
+        for axes in itertools.combinations(range(case.out.ndim), n):
+            m = math.prod(case.out.shape[i] for i in axes)
+            found.setdefault(m, f'the number of entries in axes {" and ".join(map(str, axes))} of out')
     return found
 
 def name(case:Case, k,
@@ -319,6 +332,7 @@ def name(case:Case, k,
         yield from case.suspects(k)
         yield from _of_terms(case, k, e)
         yield from _of_exchange(case, k, a, e, same)
+        yield from _of_luck(case, k, a, e, same)
         yield from _of_others(case, k, right)
         yield from _of_product(case, k, e)
         yield from _of_factors(case, k, e)
@@ -331,5 +345,5 @@ def name(case:Case, k,
         yield from _of_labels(case, k, a, e)
         yield from _of_added(case, k, a, e)
         yield from _of_repeats(case, k, a, e)
-    found = explain(a, e, rtol, n, suspects(), later(), sizes_of(case)) or unexplained
+    found = explain(a, e, rtol, n, suspects(), later(), sizes_of(case), case.settings()) or unexplained
     return found.add(worst(a, e), off(a.to(e.dtype), e, 10*rtol*e.abs().max()) if alike else None)

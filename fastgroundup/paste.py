@@ -28,9 +28,11 @@ def _run(lines, given):
     except Exception: return None
     return said if len(said) == 2 and all(isinstance(s, float) and math.isfinite(s) for s in said) else None
 
-def _best(candidates, given, enough=0.05, clear=0.3):
-    "Of several lists of lines one whose two numbers are `clear`ly apart, or the farthest; None where none is `enough`"
-    best = enough, None
+def _best(candidates, given, step, clear=0.3):
+    """Of several lists of lines one whose two numbers are `clear`ly apart, or the farthest
+
+    None where none are farther apart than a difference over `step` is exact."""
+    best = min(5*step, 0.05), None
     for lines in candidates:
         said = _run(lines, given()) if max(map(len, lines)) <= _longest else None
         apart = abs(said[0] - said[1])/max(*map(abs, said), 1e-300) if said else 0.
@@ -96,7 +98,7 @@ def of_function(fn, title:str, inputs, case:FunctionCase, k:int, off:Tensor) -> 
                    f'g = torch.autograd.grad({out(x)}, {x}, u)[0]',
                    f'h = torch.zeros_like({x}); h[{at}] = {step:g}',
                    _printed(f'g[{at}].item()', f'(({_moved(out, x)})*u).sum().item()', step)]
-    return _best(candidates(), lambda: {'f': fn})
+    return _best(candidates(), lambda: {'f': fn}, step)
 
 # %% ../nbs/04l_paste.ipynb #dbf615f1
 def of_pair(fn, title:str, inputs, case:PairCase, k:int, off:Tensor) -> str: # lines, or None
@@ -128,7 +130,7 @@ def of_pair(fn, title:str, inputs, case:PairCase, k:int, off:Tensor) -> str: # l
                    _given(names, inputs, drawn, literal), run,
                    f'h = {library}.zeros_like({x}); h[{at}] = {step:g}',
                    _printed(f'float(g{mine}[{at}])', does, step)]
-    return _best(candidates(), lambda: both)
+    return _best(candidates(), lambda: both, step)
 
 # %% ../nbs/04l_paste.ipynb #d47f4a1e
 def _made(module, drawn):
@@ -168,7 +170,7 @@ def of_layer(step:Step, key:int, off:Tensor) -> str: # lines, or None
                    '; '.join(filter(None, [seed, made and f'layer = {new}'])), _given(args, values, drawn), run,
                    f'h = torch.zeros_like({name}); h[{at}] = {h:g}', change,
                    _printed(f'{g}[{at}].item()', f'(({does})*u).sum().item()', h)]
-    return (_best(candidates(True), lambda: {cls.__name__: cls})
-            or _best(candidates(False), lambda: {'layer': copied(module, ())[0]}))
+    return (_best(candidates(True), lambda: {cls.__name__: cls}, h)
+            or _best(candidates(False), lambda: {'layer': copied(module, ())[0]}, h))
 
 def _detached(t): return t.detach() if isinstance(t, Tensor) else t

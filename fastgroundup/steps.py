@@ -156,7 +156,7 @@ class LayerCase(Case):
     "One step by itself, in `dtype`; `turned`: a key and what is made of its tensor for a try, such as its transpose"
     turns = True
     def __init__(self, step, dtype=None, turned=None):
-        self.step, self.dtype = step, dtype
+        self.step, self.dtype, self.luck = step, dtype, step.luck
         self.twin, self.args = copied(step.module, step.args, dtype, grad=True)
         self.modules = [*self.twin.named_modules().values()]
         pairs = [*zip(asked_args(step.module, step.args), asked_args(self.twin, self.args)),
@@ -220,6 +220,10 @@ class LayerCase(Case):
     def integers(self):
         tensors = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
         return {k: t for k,t in tensors.items() if not t.is_floating_point() and t.dtype != torch.bool}
+
+    def settings(self):
+        named = (*vars(self.twin).items(), *named_args(self.twin, self.args))
+        return {v: k for k,v in named if isinstance(v, (int, float)) and v > 0}
 
     def by_buffers(self) -> bool: # whether what comes out depends on what the buffers were
         k = next(iter(self.leaves))

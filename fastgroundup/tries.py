@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .again import Another, Way, go
-from .compare import rel_error
+from .compare import number, rel_error
 
 # %% ../nbs/04q_tries.ipynb #70337b7d
 class Slot:
@@ -78,8 +78,8 @@ formulas = {'out':               lambda g, x, y: g*y,
             'a mask of the gradient': lambda g, x, y: g*(g > 0)}
 
 _F = torch.nn.functional
-_functions = {k: getattr(torch, k) for k in 'tanh sigmoid exp log sqrt rsqrt relu sin cos erf abs square'.split()}
-_functions |= {'silu': _F.silu, 'softplus': _F.softplus, 'exact gelu': _F.gelu,
+functions = {k: getattr(torch, k) for k in 'tanh sigmoid exp log sqrt rsqrt relu sin cos erf abs square'.split()}
+functions |= {'silu': _F.silu, 'softplus': _F.softplus, 'exact gelu': _F.gelu,
                'tanh gelu': lambda x: _F.gelu(x, approximate='tanh')}
 
 def _along(i): # functions along an axis
@@ -244,7 +244,7 @@ def _derivatives(s):
     for words,formula in _norms(s): yield 'step', s.by(f'on the way back through {s.step}{s.towards}, {words}', formula)
     for words,formula in formulas.items():
         yield 'step', s.by(f'as if the derivative of {s.step}{to} were {words}', formula)
-    for words,func in (*_functions.items(), *[kv for i in range(s.x.ndim) for kv in _along(i).items()]):
+    for words,func in (*functions.items(), *[kv for i in range(s.x.ndim) for kv in _along(i).items()]):
         yield 'step', s.through(f'{s.step} goes back{s.towards} as {words} does', lambda r, x, y, env, func=func: func(x))
 
 # %% ../nbs/04q_tries.ipynb #a481ddcd
@@ -512,8 +512,6 @@ def _another(f, site, runs, slots):
 def times(c):
     named = {0: 'is missing', -1: 'has the wrong sign', 2: 'is there twice'}
     return next((words for v,words in named.items() if abs(c - v) < 1e-6), f'is taken {number(c)} times')
-
-def number(c): return f'{c:.{4 if abs(c - 1) > 1e-3 else 12}g}'
 
 def _given(j): return lambda r: id(r.given[j])
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from .again import retraced
-from .compare import rel_error
-from .tries import number, times, tries
+from .compare import number, rel_error
+from .tries import times, tries
 
 # %% ../nbs/04p_ways.ipynb #4f3271e1
 class _Found(NamedTuple):
