@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error, rtols, unexplained, worst
 from .judge import Bounds, Verdict, at_a_kink, everywhere, excuse, judge, laid_out, others, out_of_proportion
 from .measure import Case, Luck, Numbers, Problem, all_finite, off, refuse_layout
-from .tape import _held, asked_args, named_args, named_tensors, watching
+from .tape import _as_it_was, _held, asked_args, named_args, named_tensors, watching
 
 # %% ../nbs/04h_steps.ipynb #e1583305
 def clone(t:Tensor, dtype=None) -> Tensor: # in `dtype` if it is floating point
@@ -201,21 +201,18 @@ class LayerCase(Case):
         for k,g in there.items(): targets[k].g = g.clone()
         u = self.upstream if upstream is None else upstream
         made.g = u if kept else u.to(made.dtype, copy=True)
-        self.twin.bwd(made, *args)
+        with _as_it_was(self.twin): self.twin.bwd(made, *args) # which may take away what forward left
         return {k: getattr(t, 'g', None) for k,t in targets.items()}
 
     @torch.no_grad()
     def moved(self, k, by, others=False):
-        leaf, kept, memory = self.leaves[k], self.leaves[k].data, [(m, {**vars(m)}) for m in self.modules]
+        leaf, kept = self.leaves[k], self.leaves[k].data
         leaf.data = kept + by
         try:
-            self.begin(others)
-            with self.step.luck.again(): return self.twin.forward(*self.args)
-        finally:
-            leaf.data = kept
-            for m,was in memory: # what forward leaves on the layer is of the call that `written` goes back through
-                vars(m).clear()
-                vars(m).update(was)
+            with _as_it_was(self.twin): # what forward leaves on it is of the call that `written` goes back through
+                self.begin(others)
+                with self.step.luck.again(): return self.twin.forward(*self.args)
+        finally: leaf.data = kept
 
     def integers(self):
         tensors = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}

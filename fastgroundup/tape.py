@@ -25,6 +25,7 @@ def _flat(name, value):
     else:
         for k,v in value.items(): yield from _flat(f'{name}.{k}', v)
 
+def _opens(value): return isinstance(value, (list, dict)) or hasattr(value, '__dataclass_fields__')
 def _held(module): return [p for k,v in vars(module).items() for p in _flat(k, v)]
 def _tensors(values):
     "The tensors among `values`, and in the lists and dicts among them"
@@ -105,9 +106,9 @@ _version, _no_call, _kinds = attrgetter('_version'), ((), None, (), None, ()), {
 
 class _Note:
     "What the machinery knows of a layer: its last call, its parameters' names, what the forward that runs leaves on it"
-    __slots__ = 'last', 'names', 'params', 'kept', 'wrote'
+    __slots__ = 'last', 'names', 'params', 'kept', 'wrote', 'opens'
     def __init__(self, names=None):
-        self.last, self.names, self.params, self.kept, self.wrote = _no_call, names, None, None, ()
+        self.last, self.names, self.params, self.kept, self.wrote, self.opens = _no_call, names, None, None, (), False
 
 class Module:
     """A layer: `forward` makes `out` from its arguments, `bwd(out, *args)` adds to their `.g` what follows from `out.g`
@@ -134,6 +135,7 @@ class Module:
                                  'wanted another name for what is kept')
         object.__setattr__(self, name, value)
         self.__note.params = None
+        if _opens(value): self.__note.opens = True # forward may keep something in there
         if self.__note.kept is not None and name not in self.buffers: self.__note.kept[name] = value
 
     def __call__(self, *args):
@@ -143,13 +145,14 @@ class Module:
         outer, note.last, before = here.tape, _no_call, ()
         if outer is None or note.names is None: before = self.__begin(args)
         here.tape = tape = [] if outer is None or leaf else outer
-        start, note.kept = len(tape), {}
+        start, note.kept, stood = len(tape), {}, leaf and note.opens and self.__inside()
         try: out = _run('forward', self, *args) if here.watchers else self.forward(*args)
         except RuntimeError: _refuse_tensors(self, args); raise
         finally: here.tape, kept, note.kept = outer, note.kept, None
         if not isinstance(out, Tensor):
             raise TypeError(f'{type(self).__name__}.forward returned {type(out).__name__}; wanted a tensor')
         if leaf:
+            if note.opens: kept |= {k: t for k,t in self.__inside().items() if not stood or stood.get(k) is not t}
             params, inside = self.__params() if note.params is None else note.params, tape
             for t in (*params, *args, *[c.out for c in inside]) if inside else (*params, *args):
                 if t is out: out = _view(out) # somebody else's tensor: an object of its own
@@ -175,6 +178,10 @@ class Module:
         if names is not None: return {k: held[k] for k in names if isinstance(held.get(k), Tensor)}
         return {k: t for k,t in held.items()
                 if isinstance(t, Tensor) and t.is_floating_point() and k[0] != '_' and k not in self.buffers}
+
+    def __inside(self):
+        "The tensors in its lists and dicts"
+        return {k: t for k,t in _held(self) if '.' in k and isinstance(t, Tensor) and k.split('.')[0] not in self.buffers}
 
     def __params(self):
         params, note = [*self.__own().values()], self.__note
@@ -258,6 +265,7 @@ class Module:
     def __getstate__(self): return dict(vars(self)), self.__note.names
     def __setstate__(self, state):
         held, self.__note.names = state
+        self.__note.opens = any(map(_opens, held.values()))
         vars(self).update(held)
 
     def __repr__(self):
@@ -282,14 +290,24 @@ def _view(out):
     vars(new).update({k: v for k,v in vars(out).items() if k != 'g'})
     return new
 
+def _stores(value):
+    "The dicts and lists in `value`, itself among them: what a layer can write into"
+    if hasattr(value, '__dataclass_fields__') and not isinstance(value, (type, Module)): value = getattr(value, '__dict__', ())
+    if isinstance(value, (dict, list)): yield value
+    elif not isinstance(value, tuple): return
+    for v in value.values() if isinstance(value, dict) else value: yield from _stores(v)
+
 @contextmanager
 def _as_it_was(root):
     "Leave what the layers of `root` hold, their memories and their buffers, as it is before"
-    before = [(vars(m), dict(vars(m))) for m in root.named_modules().values()]
+    before = [(held, held.copy()) for m in root.named_modules().values() for held in _stores(vars(m))]
     buffers = [(t, t._version, t.clone()) for t in root.named_buffers().values() if not t.is_inference()]
     try: yield
     finally:
         for held,then in before: # one by one: another thread may look at them
+            if isinstance(held, list):
+                if [*map(id, held)] != [*map(id, then)]: held[:] = then
+                continue
             for k in [k for k in held if k not in then]: del held[k]
             for k,v in then.items():
                 if held.get(k) is not v: held[k] = v
@@ -436,11 +454,11 @@ def _refuse_changed(root, c):
         raise RuntimeError(f'{label(root, c.layer)}: a tensor of its last call was changed in place since; wanted an '
                            f'operation that makes a new one, or the {type(root).__name__} called again')
     for k,v in c.kept.items():
-        now = vars(c.layer).get(k)
+        now = vars(c.layer)[k] if k in vars(c.layer) else dict(_held(c.layer)).get(k)
         if now is not v and not (isinstance(v, (bool, int, float, str, torch.Size)) and now == v):
             raise RuntimeError(f'{label(root, c.layer)}: {k}, which forward left on the layer, is of a later call; '
-                               f'wanted out.{k}, as each call has an output of its own; or {k!r} in buffers, where '
-                               'bwd does not look at it')
+                               f'wanted out.{(name := k.split(".")[0])}, as each call has an output of its own; or '
+                               f'{name!r} in buffers, where bwd does not look at it')
 
 def _refuse_written(root, t):
     k = next((k for k,a in named_args(root, root.args) if a is t), 'an argument')
