@@ -136,7 +136,8 @@ class Module:
         object.__setattr__(self, name, value)
         self.__note.params = None
         if _opens(value): self.__note.opens = True # forward may keep something in there
-        if self.__note.kept is not None and name not in self.buffers: self.__note.kept[name] = value
+        if self.__note.kept is not None and name in self.__dict__ and name not in self.buffers:
+            self.__note.kept[name] = value
 
     def __call__(self, *args):
         "`forward(*args)`, noted for the way back"
@@ -345,6 +346,10 @@ def label(root, layer):
 
 _busy, _lock = set(), threading.Lock() # the parameters that some thread's pass is writing to
 
+def _changes(t):
+    try: return t._version
+    except (AttributeError, RuntimeError): return None # no tensor, or one made in inference_mode
+
 def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
     "The way back over `tape`, what `root(*args)` noted up to `out`; gives the parameters that have a gradient from it"
     here, name, inputs, calls = _thread.here, type(root).__name__, _tensors(args), [*every(tape)]
@@ -385,8 +390,10 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
             if g is None and _unasked(tape, c, skipped): continue
             if g is None or getattr(g, 'shape', None) != made.shape:
                 raise RuntimeError(_unlike(label(root, c.layer), 'its output', made))
+            changed = _changes(g)
             if here.watchers: _run('bwd', c.layer, made, *c.args)
             else: c.layer.bwd(made, *c.args)
+            if _changes(g) != changed: _refuse_shared(root, c, g, calls, ends)
         for t in ends:
             if t.g is not None and getattr(t.g, 'shape', None) != t.shape:
                 raise RuntimeError(_unlike(name, 'an argument or a parameter', t))
@@ -459,6 +466,13 @@ def _refuse_changed(root, c):
             raise RuntimeError(f'{label(root, c.layer)}: {k}, which forward left on the layer, is of a later call; '
                                f'wanted out.{(name := k.split(".")[0])}, as each call has an output of its own; or '
                                f'{name!r} in buffers, where bwd does not look at it')
+
+def _refuse_shared(root, c, g, calls, ends):
+    "`RuntimeError` where `bwd` wrote over a gradient that another tensor has too, as `Add` gives one to two"
+    own = {id(c.out), *map(id, (*_tensors(c.args), *c.params))} # what it has just written, it may write so
+    if any(t.g is g for t in (*[d.out for d in calls], *ends) if id(t) not in own):
+        raise RuntimeError(f'{label(root, c.layer)}: bwd changed in place the gradient that came back for its output, '
+                           'which another tensor has too; wanted add_grad, or a new tensor')
 
 def _refuse_written(root, t):
     k = next((k for k,a in named_args(root, root.args) if a is t), 'an argument')
