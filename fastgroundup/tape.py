@@ -346,10 +346,6 @@ def label(root, layer):
 
 _busy, _lock = set(), threading.Lock() # the parameters that some thread's pass is writing to
 
-def _changes(t):
-    try: return t._version
-    except (AttributeError, RuntimeError): return None # no tensor, or one made in inference_mode
-
 def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
     "The way back over `tape`, what `root(*args)` noted up to `out`; gives the parameters that have a gradient from it"
     here, name, inputs, calls = _thread.here, type(root).__name__, _tensors(args), [*every(tape)]
@@ -390,10 +386,11 @@ def go_back(root, args, out, tape, fresh=True, unwanted=(), wrote=()) -> list:
             if g is None and _unasked(tape, c, skipped): continue
             if g is None or getattr(g, 'shape', None) != made.shape:
                 raise RuntimeError(_unlike(label(root, c.layer), 'its output', made))
-            changed = _changes(g)
+            try: changed = g._version
+            except (AttributeError, RuntimeError): changed = None # no tensor, or one made in inference_mode
             if here.watchers: _run('bwd', c.layer, made, *c.args)
             else: c.layer.bwd(made, *c.args)
-            if _changes(g) != changed: _refuse_shared(root, c, g, calls, ends)
+            if changed is not None and g._version != changed: _refuse_shared(root, c, g, calls, ends)
         for t in ends:
             if t.g is not None and getattr(t.g, 'shape', None) != t.shape:
                 raise RuntimeError(_unlike(name, 'an argument or a parameter', t))

@@ -41,7 +41,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("                if t is out: out = _view(out)", "                if False: out = _view(out)"),
         ("and name not in self.buffers:\n            self.__note.kept[name] = value", "and name in self.buffers:\n            self.__note.kept[name] = value"),
         ("        if _opens(value): self.__note.opens = True", "        if False: self.__note.opens = True"),
-        ("            if _changes(g) != changed: _refuse_shared", "            if False: _refuse_shared"),
+        ("            if changed is not None and g._version != changed: _refuse", "            if False: _refuse"),
         ("        self.__note.opens = any(map(_opens, held.values()))", "        self.__note.opens = False"),
         ("k[0] != '_' and k not in self.buffers}", "k not in self.buffers}"),
         ("        if thread != threading.get_ident():", "        if False:"),
