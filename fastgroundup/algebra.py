@@ -132,7 +132,7 @@ def atom(a, p=1): return term(1, [], [(a, p)])
 # ('size', name), ('entry', tensor, indices), ('zero', form): 1 where it is 0; ('from0', form): 1 where it is 0 or more,
 # ('fn', name, Expr), ('sum', Expr): a sum of several terms that has a negative or a fractional power
 nests = {'fn', 'sum'}
-facts01 = {'zero', 'from0'}
+facts01, jumps = {'zero', 'from0'}, {'step', 'is0'} # of indices, of numbers
 
 def size(form): return total(atom(('size', k))*c if k != 1 else number(c) for k,c in form)
 def entry(tensor, ixs): return atom(('entry', tensor, tuple(ixs)))
@@ -197,6 +197,16 @@ def term(c, bound, factors) -> Expr:
     switches = [a for a in kept if a[:2] == ('fn', 'step')]
     for a,b in itertools.combinations(switches, 2): # [x > 6] [x > 0] is [x > 6]
         if (d := (a[2] - b[2]).number()) is not None: kept.pop(b if d < 0 else a, None)
+    for a in [a for a,p in kept.items() if a[:2] == ('fn', 'sin') and type(p) is int and p > 1]: # sin² is 1 - cos²
+        rest = product([number(c), *(atom(b, p - 2*(a == b)) for b,p in kept.items())])
+        return (rest*(1 - power(applied('cos', a[2]), 2))).sum(bound)
+    for a in [a for a in kept if a[:2] == ('fn', 'is0')]: # [x = 0] [x > -1] is [x = 0]; [x = 0] x and [x = 0] [x = 1] are 0
+        if kept.get(a[2].lone(), 0) > 0: return Expr({})
+        for b in [b for b in kept if b[0] == 'fn' and b[1] in jumps and b != a]:
+            d = next((d for z in (b[2] - a[2], b[2] + a[2]) if (d := z.number()) is not None), None)
+            if d is None: continue
+            if applied(b[1], number(d)) == one: kept.pop(b)
+            else: return Expr({})
     told = [(v, L) for a in kept if a[0] == 'zero' for v,L in _solved(a)]
     for v,L in told: # [i = 3] [i = j + 1] is [i = 3] [3 = j + 1]
         if any(map(is_index, L)): continue
@@ -342,9 +352,9 @@ def rough(e):
     "Whether it may be 0 on more than a corner: a relu, what is left of a maximum"
     def is_rough(a):
         if a[0] == 'entry': return a[1][0] in '~^' or any(i[0] == 'label' and i[2][0] == '^' for i in a[2])
-        return a[:2] == ('fn', 'step') or a[0] in nests and rough(a[-1])
+        return a[0] == 'fn' and a[1] in jumps or a[0] in nests and rough(a[-1])
     return any(map(is_rough, e.atoms()))
-def is_switch(a): return a[0] in facts01 or a[:2] == ('fn', 'step')
+def is_switch(a): return a[0] in facts01 or a[0] == 'fn' and a[1] in jumps
 def switches_in(e):
     "What in `e` is 0 or 1, and the same in all of it"
     return sorted((a for a in e.atoms() if is_switch(a) and not any(free(a) & set(b) for b,_ in e.terms)), key=order)
@@ -363,6 +373,13 @@ def step(e):
     rest *= number(1/Fraction(max(abs(c) for m,c in rest.terms.items() if erased(m) == first))) # [2x > 1] is [x > 1/2]
     if not rough(rest) and sign(rest) < 0: return 1 - atom(('fn', 'step', -rest)) # but where rest is 0
     return atom(('fn', 'step', rest))
+def is0(e):
+    "[e = 0]"
+    if (n := e.number()) is not None: return number(n == 0)
+    _, _, rest = common(e, lambda a: a[0] == 'size' or is_exp(a))
+    first = min(erased(m) for m in rest.terms if m != ((), ()) or len(rest.terms) == 1)
+    rest *= number(1/Fraction(max(abs(c) for m,c in rest.terms.items() if erased(m) == first)))
+    return atom(('fn', 'is0', rest if sign(rest) > 0 else -rest))
 def _log_of_quotient(e):
     "For e = E - F, exponentials both, something of the same sign: log E - log F"
     (m, c), (n, d) = e.terms.items()
@@ -372,9 +389,13 @@ def expr_of(a): return Expr({named([], [(a, 1)]): 1})
 
 odd, even = {'erf', 'sin', 'atan', 'asin', 'round', 'trunc'}, {'cos'}
 def applied(name, e):
-    "The function `name` of an expression: exp, log, step, erf, sin, cos, atan, asin, round, trunc, floor"
-    if name in ('exp', 'log', 'step'): return {'exp': exp, 'log': log, 'step': step}[name](e)
+    "The function `name` of an expression: exp, log, step, is0, erf, sin, cos, atan, asin, round, trunc, floor"
+    if own := {'exp': exp, 'log': log, 'step': step, 'is0': is0}.get(name): return own(e)
     if not e.terms: return number(name == 'cos')
+    if name in ('sin', 'cos') and 1 < (n := common(e, lambda a: False)[0]) <= 4 and n.denominator == 1:
+        z, more = e*Fraction(1, n), e*Fraction(n - 1, n) # sin 2z is 2 sin z cos z
+        s, c = (applied('sin', z), applied('cos', z)), (applied('sin', more), applied('cos', more))
+        return s[0]*c[1] + s[1]*c[0] if name == 'sin' else s[1]*c[1] - s[0]*c[0]
     if sign(e) > 0 or name not in odd | even: return atom(('fn', name, e))
     return -atom(('fn', name, -e)) if name in odd else atom(('fn', name, -e))
 pi = atom(('size', 'π'))
@@ -406,7 +427,8 @@ def values(e, ixs, tensors, sizes, names=None):
             v = sum(c*(place(k) if is_index(k) else 1 if k == 1 else sizes[k]) for k,c in a[1])
             return torch.as_tensor(v == 0 if a[0] == 'zero' else v >= 0).double()
         z = values(a[-1], own, tensors, sizes, names)
-        return z if a[0] == 'sum' else (z > 0).double() if a[1] == 'step' else getattr(torch, a[1])(z)
+        return z if a[0] == 'sum' else (z > 0).double() if a[1] == 'step' else \
+            (z == 0).double() if a[1] == 'is0' else getattr(torch, a[1])(z)
     out = torch.zeros([length(i[1]) for i in ixs], dtype=torch.float64)
     for (b,f),c in e.terms.items():
         places = {i: k for k,i in enumerate([*ixs, *b])}
@@ -426,7 +448,7 @@ def values(e, ixs, tensors, sizes, names=None):
 
 # %% ../nbs/05k_named.ipynb #bee6ddd7
 slopes = { # the derivative of each function, of its argument z
-    'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), 'step': lambda z: number(0),
+    'exp': lambda z: exp(z), 'log': lambda z: power(z, -1), **dict.fromkeys(('step', 'is0'), lambda z: number(0)),
     'erf': lambda z: 2*power(pi, Fraction(-1, 2))*exp(-z*z),
     'sin': lambda z: applied('cos', z), 'cos': lambda z: -applied('sin', z),
     'atan': lambda z: power(1 + z*z, -1), 'asin': lambda z: power(1 - z*z, Fraction(-1, 2)),
@@ -637,7 +659,7 @@ def multiplied_out(e, most=400):
 
 def by_cases(a, p, most=2):
     "A power of a sum or of a function, f(s) as s f(1) + (1-s) f(0) for each of its switches s"
-    switches = switches_in(a[-1]) if a[0] in nests and a[:2] != ('fn', 'step') else ()
+    switches = switches_in(a[-1]) if a[0] in nests and not is_switch(a) else ()
     if not 0 < len(switches) <= most: return atom(a, p)
     s = atom(switches[0])
     def at(v):

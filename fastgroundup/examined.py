@@ -42,7 +42,7 @@ def show(step, r, split, labels):
     before, grads = rest[:len(step.prior)], rest[len(step.prior):]
     ups = {up: 'out.g'} | {n: f'{k}.g before' for k,n in zip(step.prior, before)}
     w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split,
-             labels, [*letters.values()], step.layer.named_buffers())
+             labels, [*letters.values()], step.layer.named_buffers(), step.asked)
     o, names, rows, said = w.now(out), w.names, {}, {}
     names.stop = min(time.thread_time() + 40, step.until)
     m = elementwise(lambda a, b: a*b)(o, w.now(up))

@@ -9,8 +9,8 @@ __all__ = []
 import functools, itertools, math
 from fractions import Fraction
 import torch
-from .algebra import (Expr, applied, atom, entry, exp, facts01, from0, is_index, linear, log, minus, negative, number,
-                                  one, order, pi, power, product, put_in, size, step, switches_in, total, where_switched)
+from .algebra import (Expr, applied, atom, entry, exp, facts01, from0, is_index, is_switch, linear, log, minus, negative, nests, number,
+                                  one, order, pi, power, product, put_in, rough, size, step, switches_in, total, where_switched)
 from .algebra import index as new_index, zero as is_zero
 
 # %% ../nbs/05c_operations.ipynb #c3154e9e
@@ -143,7 +143,7 @@ def stored(v, to):
     "The numbers `v` in a tensor of integers or bools, of the kind `to`: refused where that may change them"
     if v._e is None and to in (torch.int64, torch.int32): return v
     def counted(a, p):
-        return a[0] in facts01 or a[:2] == ('fn', 'step') or a[0] == 'size' and p > 0 and p.denominator == 1
+        return is_switch(a) or a[0] == 'size' and p > 0 and p.denominator == 1
     switch, n = v.e*v.e == v.e, v.e.number()
     whole_ = all(c.denominator == 1 and all(counted(*ap) for ap in f) for (_, f),c in v.e.terms.items())
     if switch or to in (torch.int64, torch.int32) and whole_ or to != torch.bool and n in range(128): return v
@@ -179,16 +179,22 @@ table['sub'] = arithmetic(lambda x, y: x - y, minus)
 table['mul'] = arithmetic(lambda x, y: x*y, scaled)
 table['div'] = table['true_divide'] = arithmetic(divided)
 op('rsub')(lambda x, y, alpha=1: table['sub'](y, x, alpha))
+def names_in(e): return set().union(*({a[1]} if a[0] == 'entry' else names_in(a[-1]) for a in e.atoms() if a[0] in ('entry', *nests)))
 def nought(w, e):
-    "[e = 0] where switches, such as that of a relu, make it so; what is no more than a number by chance is not 0"
-    for name in reversed(w.names.meant): e = w.names.written_out(e, name)
-    switches = switches_in(e)
+    "[e = 0]: where switches, such as that of a relu, make it so, which no number is by chance"
+    full = e
+    for name in reversed(w.names.meant): full = w.names.written_out(full, name)
+    switches = switches_in(full)
+    if not switches and not rough(full):
+        if not names_in(full) & {*w.asked}: return applied('is0', e) # as of a mask
+        w.assume('is nowhere what it is compared with')
+        return number(not full.terms)
     if not switches or len(switches) > 4: raise Unknown('== of numbers that are no integers')
     def at(e, left):
         if not left: return number(not e.terms)
         s = atom(left[0])
         return s*at(where_switched(e, left[0], 1), left[1:]) + (1 - s)*at(where_switched(e, left[0], 0), left[1:])
-    return at(e, switches)
+    return at(full, switches)
 def comparison(f, on_forms, exact_=False): # exact_: whether f is [x = y] of numbers
     def g(x, y):
         infinite = isinstance(y, float) and math.isinf(y) or isinstance(y, Value) and not y.ndim and y.hidden == one

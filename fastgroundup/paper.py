@@ -8,7 +8,7 @@ __all__ = []
 # %% ../nbs/05j_paper.ipynb #1f5c9f8c
 import itertools
 from fractions import Fraction
-from fastgroundup.algebra import facts01, is_exp, is_index, negative, order, total
+from fastgroundup.algebra import facts01, is_exp, is_index, jumps, negative, order, total
 
 # %% ../nbs/05j_paper.ipynb #fc9dbe69
 def size_tex(name):
@@ -37,7 +37,8 @@ def latex(e, at, called) -> str:
         if a[0] in facts01: return ('[{}={}]' if a[0] == 'zero' else r'[{}\ge {}]').format(*sides(a[1], at))
         inner = sum_(a[-1], at)
         if a[0] == 'sum': return rf'\left({inner}\right)'
-        return rf'[{inner}>0]' if a[1] == 'step' else rf'\operatorname{{{a[1]}}}\left({inner}\right)'
+        if a[1] in jumps: return rf'[{inner}>0]' if a[1] == 'step' else rf'[{inner}=0]'
+        return rf'\operatorname{{{a[1]}}}\left({inner}\right)'
     def power_(a, p, at):
         if p == 1: return factor(a, at)
         if p == Fraction(1, 2): return rf'\sqrt{{{factor(a, at) if a[0] != "sum" else sum_(a[1], at)}}}'

@@ -73,9 +73,10 @@ class Rest(Exception):
 silent = {'memory_format', 'pin_memory', 'layout', 'device'}
 class Walk:
     "The nodes of a graph in order, each a `Value`"
-    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order, buffers=()):
+    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order, buffers=(), asked=()):
         self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
         self.buffers = buffers # names of inputs that may be written into, as no gradient is asked for them
+        self.asked = asked # names of those that are to get a gradient
         self.values, self.base, self.same, self.seen, self.written = {}, {}, {}, {}, {}
         self.inputs, self.ups, self.assumed = inputs, ups, [] # {node: name}; what holds for the numbers, in words
         self.front, todo = set(), [out]
