@@ -168,8 +168,8 @@ class LayerCase(Case):
         self.begin()
         with step.luck.again(), torch.enable_grad(): self.out = self.twin(*self.own)
         self.given = next((t for t in tree_leaves(self.args) if isinstance(t, Tensor)), None)
-        u = step.upstream # what overflowed on its way here cannot be judged by
-        read = u is not None and u.shape == self.out.shape and all_finite(u)
+        u = step.upstream # what overflowed on its way here cannot be judged by, nor where nothing came
+        read = u is not None and u.shape == self.out.shape and all_finite(u) and bool(u.any())
         self.upstream = (u if read else upstream(self.out)).to(self.out.dtype)
 
     def begin(self, others=False):
@@ -266,7 +266,7 @@ class _StepJudge:
             self.right = {k: torch.where(g.isfinite(), g, fine[k].to(g.dtype)) if fine.get(k) is not None else g
                           for k,g in self.right.items()}
         # whether its numbers can be judged: or another layer's mistake is in what is written
-        self.as_is = step.upstream.dtype == step.out.dtype and all_finite(step.upstream)
+        self.as_is = step.upstream.dtype == step.out.dtype and all_finite(step.upstream) and bool(step.upstream.any())
         self.written = self._written()
         coarse = any(self.tensors[k].dtype != torch.float64 for k in right) # constants may be in float32
         self.bounds = Bounds(case, max(case.eps, torch.finfo(torch.float32).eps) if coarse else case.eps)
@@ -386,7 +386,7 @@ def judged(step:Step,
     if step.upstream is None or overflow and not all(map(all_finite, args)): return {}, None
     judge = _StepJudge(step, n, numeric, remarks)
     found = judge.verdicts()
-    sound = judge.as_is and bool(step.upstream.any()) and all(v.ok for v in found.values())
+    sound = judge.as_is and all(v.ok for v in found.values())
     return found, (judge.case, judge.written) if sound else None
 
 def other_upstreams(step:Step, case:Case,
