@@ -89,6 +89,11 @@ class FunctionCase(Case):
         tensors = {f'input {i}': as_tensor(a) for i,a in arrays}
         return {k: t for k,t in tensors.items() if not is_float(t) and t.dtype != torch.bool}
 
+    def fixed(self):
+        given = {f'input {i}': a for i,a in enumerate(self.args) if isinstance(a, Tensor) or type(a).__module__ == 'numpy'}
+        given = {k: as_tensor(a) for k,a in given.items() if not any(a is leaf for leaf in self.leaves.values())}
+        return {k: t for k,t in given.items() if t.dtype.is_floating_point or t.dtype in (torch.bool, torch.int64, torch.int32)}
+
     def settings(self):
         named = {a: f'input {i}' for i,a in enumerate(self.args) if isinstance(a, (int, float)) and a > 0}
         return named | {v: k for k,v in getattr(self.fn, '__dict__', {}).items() if isinstance(v, (int, float)) and v > 0}

@@ -7,6 +7,7 @@ __all__ = ['rtols', 'rel_error', 'test_grad', 'Diagnosis', 'diagnose']
 
 # %% ../nbs/02b_compare.ipynb #d7d8a9cb
 import itertools, math
+from fractions import Fraction
 import torch
 from torch import Tensor
 
@@ -100,6 +101,7 @@ def _numbers(e, n, sizes):
         yield 1/m, 'size', f'{mean}{m} times too small, {what}'
         yield m, 'size', f'{total}{m} times too large, {what}'
     for m,what in named.items():
+        if m == 2: continue # a root of 2 has many reasons
         yield m**.5, 'size', f'{m**.5:.4g} times too large, the root of {m}, {what}'
         yield m**-.5, 'size', f'{m**.5:.4g} times too small, the root of {m}, {what}'
 
@@ -119,9 +121,10 @@ def number(c:float, # a number of times
     forms = [(f, words.format(k)) for v,k in named.items()
              for f,words in ((v, '{}'), (1/v, '1/{}'), (1 - v, '1 - {}'), (1/(1 - v) if v != 1 else 0, '1/(1 - {})'))]
     if len(said) > 4 and 1e-4 < x < 100:
-        m, square, part = round(1/x), round(x*x), round(1/x/x)
-        forms += [(1/m, f'1/{m}')] if x < 1 else [(square**0.5, f'√{square}')]
-        if x < 1: forms.append((part**-0.5, f'1/√{part}'))
+        whole, root = Fraction(x).limit_denominator(500), Fraction(x*x).limit_denominator(50)
+        if whole.numerator == 1 or 10**6 % whole.denominator: forms.append((float(whole), str(whole))) # no decimal that ends
+        under = root.denominator if root.numerator == 1 else root
+        forms.append((float(root)**0.5, f'1/√{under}' if under != root else f'√{root}' if under.denominator == 1 else f'√({root})'))
     return said + next((f' ({words})' for v,words in forms if math.isclose(x, v, rel_tol=1e-7) and words != said), '')
 
 def _sizes(e):

@@ -55,6 +55,9 @@ class Case:
     def integers(self) -> dict: # {name: tensor}, of the integers that went in
         return {}
 
+    def fixed(self) -> dict: # {name: tensor}, of the tensors that went in and get no gradient
+        return {}
+
     def settings(self) -> dict: # {value: name}, of the numbers that it was made with or given
         return {}
 

@@ -167,7 +167,7 @@ def _of_sums(case, k, e):
     def summed(t): return t.flatten(0, u.ndim - e.ndim - 1).sum(0)
     yield 'factor', 'out.g is summed without the factor that belongs to it', summed(u)
     for name,t in (('inp', x), ('out', out)):
-        words = f'{name} is used where something that forward makes of it belongs'
+        words = f'out.g*{name} is summed: something that forward makes of {name}, or what comes back to it, belongs in its place'
         if _like(t, u): yield 'confused', words, summed(u*t.detach())
 
 # %% ../nbs/04f_names.ipynb #dbaefb5a
@@ -307,7 +307,7 @@ def _of_repeats(case, k, a, e, most=32):
 # %% ../nbs/04f_names.ipynb #6484a30c
 def sizes_of(case:Case) -> dict: # {number: what it is}, of the sizes of all that went in and came out
     found = {}
-    for name,t in (('out', case.out), *[(case.names[k], t) for k,t in case.leaves.items()]):
+    for name,t in (('out', case.out), *[(case.names[j], t) for j,t in case.leaves.items()]):
         for i,m in enumerate(t.shape): found.setdefault(m, f'the size of axis {i} of {name}')
         found.setdefault(t.numel(), f'the number of entries of {name}')
     for n in range(2, case.out.ndim):
@@ -315,6 +315,23 @@ def sizes_of(case:Case) -> dict: # {number: what it is}, of the sizes of all tha
             m = math.prod(case.out.shape[i] for i in axes)
             found.setdefault(m, f'the number of entries in axes {" and ".join(map(str, axes))} of out')
     return found
+
+def _of_counts(case, e):
+    "Divided by one number of entries where another belongs, one of them that of a mask"
+    sums = {}
+    for name,t in case.fixed().items():
+        if t.is_complex() or not t.numel(): continue
+        kinds = {'the sum of {}': t.double().sum().item(), 'the entries of {} that are not negative': (t >= 0).sum().item()}
+        for words,m in kinds.items():
+            if m > 1 and m != t.numel(): sums.setdefault(m, words.format(name))
+    sizes = {m: words for m,words in sizes_of(case).items() if m > 1 and m not in sums}
+    for name,t in case.fixed().items(): sizes.setdefault(t.numel(), f'the number of entries of {name}')
+    for m,words in sums.items():
+        yield 'size', f'divided by {m:.6g}, {words}, once too often', e/m
+        yield 'size', f'not divided by {m:.6g}, {words}', e*m
+        for n,other in {**sizes, **{k: v for k,v in sums.items() if k != m}}.items():
+            yield 'size', f'divided by {n:.6g}, {other}, where {m:.6g}, {words}, belongs', e*(m/n)
+            if n in sizes: yield 'size', f'divided by {m:.6g}, {words}, where {n:.6g}, {other}, belongs', e*(n/m)
 
 def name(case:Case, k,
          written:dict, # {key: gradient that was written}
@@ -330,6 +347,7 @@ def name(case:Case, k,
     def suspects():
         yield from _of_upstream(case, k, e)
         yield from case.suspects(k)
+        yield from _of_counts(case, e)
         yield from _of_terms(case, k, e)
         yield from _of_exchange(case, k, a, e, same)
         yield from _of_luck(case, k, a, e, same)

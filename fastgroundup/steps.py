@@ -218,6 +218,10 @@ class LayerCase(Case):
         tensors = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
         return {k: t for k,t in tensors.items() if not t.is_floating_point() and t.dtype != torch.bool}
 
+    def fixed(self):
+        given = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
+        return {k: t for k,t in given.items() if not any(t is leaf for leaf in self.leaves.values())}
+
     def settings(self):
         named = (*vars(self.twin).items(), *named_args(self.twin, self.args))
         return {v: k for k,v in named if isinstance(v, (int, float)) and v > 0}

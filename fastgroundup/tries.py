@@ -220,6 +220,17 @@ def _pointwise(s): # whether each entry of `y` is made of one of `x`
     try: return rel_error(s.again(s.run, s.x.flip(0), s.f.values), s.y.flip(0)) < 1e-9
     except Exception: return False
 
+def _inverted(s):
+    "The mask of a relu, a maximum, a clamp the other way round"
+    if s.whole or s.x.shape != s.y.shape or s.y.is_complex() or s.y.numel() < 2: return
+    own = s.own('').back
+    def mask(r, x, y, env): return own(r, torch.ones_like(y), x, y, env)
+    try: d = mask(s.run, s.x, s.y, s.f.values)
+    except Exception: return # nothing goes back here
+    if not ((d == 0) | (d == 1)).all() or d.all() or not d.any(): return
+    def back(r, g, x, y, env): return g*(1 - mask(r, x, y, env))
+    yield 'step', Way(f'the mask of {s.step} is inverted{s.towards}', s.runs, s.to, back)
+
 def _derivatives(s):
     "The derivative of a step is another function's, or a formula that somebody took for it"
     to = f' with respect to {s.name}'*(not s.alone or s.whole)
@@ -306,7 +317,7 @@ def _skips(s):
     for site,others in f.sites.items():
         if site == s.site or len(others) != n or others[0].out.shape != s.y.shape: continue
         def of(r, others=others): return id(others[at[id(r)]].out)
-        used = f'what comes back to `{f.said(site)}` is used where its own belongs'
+        used = f'what comes back to `{f.said(site)}` is used where what comes back to `{f.said(s.site)}` belongs'
         words = f'on the way back through {s.step}{s.towards} {used}'
         yield 'step', s.own(words)._replace(of=of)
     makers = f.sites.get(f.origin.get(s.to(s.runs[-1])))
@@ -521,6 +532,38 @@ def _slots(f):
             some = [r for r in runs if id(r.given[j]) in f.behind] # that a leaf is behind
             if some: yield Slot(f, site, some, _given(j))
 
+def _labels(f):
+    "Softmax and cross-entropy, whoever computed them: what becomes of the 1 that is taken away where a label points"
+    def region(i): # the last run of all that goes through the tensor `i`
+        return next((r for r in f.runs[::-1] if r.outs and r.asked and i in f.before.get(id(r.out), ())[1:]), None)
+    for i,g in [*f.arrived.items()]:
+        x = f.values.get(i)
+        if x is None or x.ndim != 2 or i not in f.behind or x.shape != g.shape or x.shape[1] < 2: continue
+        p = x.softmax(1)
+        for name,t in f.case.integers().items():
+            if t.shape != x.shape[:1] or t.min() < 0 or t.max() >= x.shape[1]: continue
+            def at(rows): return torch.nn.functional.one_hot(rows.long() % x.shape[1], x.shape[1]).to(p)
+            hot = at(t)
+            u = (g*(1 - hot)).sum(1, keepdim=True)/(p*(1 - hot)).sum(1, keepdim=True)
+            if not u.any() or rel_error(g, u*(p - hot)) > 1e-6 or not (run := region(i)): continue
+            what = f'on the way back to {f.name(i)} the 1 that is taken away where {name} points'
+            for words,new in {f'{what} is missing': u*p, f'{what} is added': u*(p + hot), f'{what} is taken from whole columns': u*(p - hot.amax(0)),
+                              f'{what} is one place too early': u*(p - at(t - 1)), f'{what} is one place too late': u*(p - at(t + 1)),
+                              f'{what} is not divided as the softmax is': u*p - hot*u.sign(),
+                              f'what comes back to {f.name(i)} is not divided, nor weighted by rows': u.sign()*(p - hot),
+                              f'what comes back to {f.name(i)} is not weighted by rows': u.mean()*(p - hot)}.items():
+                yield 'step', Way(words, [run], lambda r, i=i: i, lambda r, g, x, y, env, new=new: new, True)
+
+def _operands_exchanged(f, slots):
+    "Two products each with the other's weights"
+    own = {id(t) for t in f.leaves.values()}
+    given = [(s, t) for s in slots if len(s.runs) == 1 for i,t in enumerate(s.run.given) if i != s.at and t.ndim and id(t) in own]
+    for (s, t), (q, u) in itertools.combinations(given, 2):
+        if t is u or s.site == q.site or t.shape != u.shape or s.y.shape != q.y.shape: continue
+        one, two = (z.given('', lambda r, x, env, a=a, b=b: {id(a): env[id(b)]}) for z,a,b in ((s, t, u), (q, u, t)))
+        words = f'on the way back through {s.step} and {q.step} {f.name(id(t))} and {f.name(id(u))} are exchanged'
+        yield 'step', one._replace(words=words, also=two)
+
 def _parts_swapped(f):
     "What comes back to two parts of one tensor is swapped"
     def part(r, t):
@@ -564,16 +607,18 @@ def tries(f):
         for c in (-1, 2, 0.5) if n > 1 else (): # where it goes through again and again, that is no line
             yield 'step', s.taken(f'the way {back} {times(c)}', c)
         for which,rest in (('last', s.runs[:-1]), ('first', s.runs[1:])) if n > 1 else ():
-            words = f'what goes {back} the {which} of {n} times alone counts: written with = where they add'
+            words = f'what goes {back} the {which} of {n} times alone counts: it is not carried on, or written with = where they add'
             yield 'step', s.taken(words, 0, rest)
             words = f'what goes {back} the {which} of {n} times is missing'
             yield 'step', s.taken(words, 0, [r for r in s.runs if not any(r is q for q in rest)])
     plain = {site: runs for site,runs in f.sites.items() if not any(r.writes for r in runs)}
     slots = [s for s in slots if s.site in plain]
-    every = (_derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late)
+    if not f.writes: yield from _labels(f)
+    every = (_inverted, _derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late)
     for tried,s in itertools.product(every, slots): yield from tried(s)
     yield from _over(f, plain)
     if not f.writes: yield from _parts_swapped(f)
+    if not f.writes: yield from _operands_exchanged(f, slots)
     for tried,s in itertools.product((_confused, _skips), slots): yield from tried(s)
     for site,runs in plain.items(): yield from _another(f, site, runs, [s for s in slots if s.site == site])
     for site,runs in plain.items() if not f.writes else ():
