@@ -28,6 +28,15 @@ def _caller(f):
     file = f.f_code.co_filename if f else ''
     return None if not f or file.startswith(_own) and file[len(_own):] in _machinery else f
 
+def _callers(f, most=6):
+    "From where the functions of somebody's code were called that lead to the frame `f`, the nearest first"
+    found = []
+    while (f := f.f_back) and len(found) < most:
+        file = f.f_code.co_filename
+        if file.startswith(_own) and file[len(_own):] in _machinery: break
+        if not foreign(file): found.append((f.f_code, f.f_lasti, f.f_lineno))
+    return tuple(found)
+
 def _expression(code, at, line):
     "What the instruction `at` of `code` is in its source; the line, where columns are not known; '' without a source"
     first, last, begin, end = line, line, None, None
@@ -127,7 +136,7 @@ class Seen(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs, at = kwargs or {}, self.at
-        if at is None and (f := _caller(sys._getframe(1))): at = f.f_code, f.f_lasti, f.f_lineno, id(f)
+        if at is None and (f := _caller(sys._getframe(1))): at = f.f_code, f.f_lasti, f.f_lineno, id(f), _callers(f)
         if self.fine and func in _apart:
             try:
                 self.at = at
@@ -159,6 +168,7 @@ class _Run:
     "Operations in a row that one step called: tensors `given` from outside, and `asked`, those that a leaf is behind"
     def __init__(self, ops, site):
         self.ops, self.site, given, made = ops, site, {}, set()
+        self.path = ops[0].at[4] if site else ()
         for op in ops:
             given |= {id(t): t for t in op.given if id(t) not in made and _numbers(t)}
             made |= {id(t) for t in op.outs}
@@ -260,6 +270,10 @@ class Forward:
                 for op in ops:
                     self.runs.append(_Run([op], (*at[:3], op.name, times[op.name])))
                     times[op.name] += 1
+        paths, merged = defaultdict(set), {}
+        for r in self.runs: paths[r.site].add(r.path)
+        for r in self.runs: # one step of a helper that is called in several places: each, and all of them
+            if len(paths[r.site]) > 1: merged[id(r)], r.site = r.site, (*r.site, r.path)
         later, self.sites, self.origin = {id(self.out)}, defaultdict(list), {id(t): k for k,t in self.leaves.items()}
         for r in self.runs[::-1]:
             r.outs = [t for op in r.ops for t in op.outs if id(t) in later and id(t) in behind]
@@ -272,6 +286,7 @@ class Forward:
         for r in self.runs:
             if r.site and r.asked and r.outs and (r.writes or self.local[id(r)].outs[-1].requires_grad):
                 self.sites[r.site].append(r)
+                if id(r) in merged: self.sites[merged[id(r)]].append(r)
             for op in r.ops:
                 own = r.site or next((self.origin[id(t)] for t in op.given if id(t) in self.origin), None)
                 self.origin |= dict.fromkeys(map(id, op.outs), own)
@@ -357,9 +372,13 @@ class Forward:
         return found
 
     def said(self, site, most=48): # the expression of a step, cut where it is long
-        text = _expression(*site[:3]) or '+'.join(self.sites[site][0].names if site in self.sites else ['a step'])
+        *own, path = site if isinstance(site[-1], tuple) else (*site, ())
+        text = _expression(*own[:3]) or '+'.join(self.sites[site][0].names if site in self.sites else ['a step'])
         if len(text) > most: text = f'{text[:most//2 - 1]} … {text[2 - most//2:]}' # the last call is at the end
-        return f'{site[3].strip("_")} in {text}' if len(site) > 3 else text
+        others = [s[-1] for s in self.sites if path and s[:-1] == (*own,)]
+        called = next((p for i,p in enumerate(path) if any(o[i:i+1] != (p,) for o in others)), None)
+        if called: text += f' in {_expression(*called)[:most]}'
+        return f'{own[3].strip("_")} in {text}' if len(own) > 3 else text
 
     def step(self, site): return f'`{self.said(site)}` ({place(site[0].co_filename, site[2])})'
 
