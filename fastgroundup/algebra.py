@@ -323,7 +323,9 @@ def power(e, p, keep=False):
     p = tidy(Fraction(p))
     if p == 1 and not keep: return e
     whole = p.denominator == 1
-    if whole and p >= 0 and not keep: return product([e]*int(p))
+    if whole and p >= 0 and not keep:
+        if (m := e.monomial()) and abs(m[0]) == 1: return term(m[0]**int(p), [], [(a, q*p) for a,q in m[1]])
+        if p < 100: return product([e]*int(p))
     if not e.terms: raise ZeroDivisionError('0 to a power that is negative, or no whole number')
     if (m := e.monomial()) and m[0] > 0 and all(a[0] == 'size' or is_exp(a) or a[0] == 'sum' and whole for a,_ in m[1]):
         return product([number_power(m[0], p), *(atom(a, q*p) for a,q in m[1])])

@@ -32,8 +32,8 @@ class Path(NamedTuple):
     said:dict # {name: True where they were shown equal, or what is missing}
     labels:dict # {input: the size that its integers are below}
 
-def show(step, r, split, labels):
-    "Read a recording on indices, and compare what was written with the derivative"
+def show(step, r, split, labels, lows=False):
+    "Read a recording on indices, and compare what was written with the derivative; with `lows`, very low numbers as -inf"
     now = settle(r)
     letters = letters_for(r, now)
     nodes = [*r.graph.graph.nodes]
@@ -42,7 +42,7 @@ def show(step, r, split, labels):
     before, grads = rest[:len(step.prior)], rest[len(step.prior):]
     ups = {up: 'out.g'} | {n: f'{k}.g before' for k,n in zip(step.prior, before)}
     w = Walk(r.graph, Sizes(letters, now.meant), dict(zip(holders, step.named)), out, ups, split,
-             labels, [*letters.values()], step.layer.named_buffers(), step.asked)
+             labels, [*letters.values()], step.layer.named_buffers(), step.asked, lows)
     o, names, rows, said = w.now(out), w.names, {}, {}
     names.stop = min(time.thread_time() + 40, step.until)
     m = elementwise(lambda a, b: a*b)(o, w.now(up))
@@ -59,6 +59,10 @@ def show(step, r, split, labels):
         rows[k] = at, d, None if empty else e
         otherwise = 'a part of it may never be written' if empty else 'its difference from the derivative was not shown to be 0'
         said[k] = names.vanishes(d - e) or otherwise
+    if w.met_low and not lows and any(v is not True for v in said.values()):
+        try: low = show(step, r, split, labels, True)
+        except Unknown: low = None
+        if low and all(v is True for v in low.said.values()): return low
     return Path(None, r, now, letters, w, o, rows, said, labels)
 
 def on_places(k, g, x, at):
@@ -372,6 +376,7 @@ class Examined:
         found = [k for k,e in auto.items()
                  if k not in self.wrong and (failed and wrote[k] is None or self.off(wrote[k], e))]
         found = [k for k in found if self.steady(k, numbers, wrote[k], auto[k])]
+        if found and path and path.walk and path.walk.lows and self.all_low(path, numbers | {'out.g': up}, shapes): return False
         if found and not out.numel():
             self.conditions.append('only where the output is not empty')
             return True
@@ -383,6 +388,12 @@ class Examined:
             tensors = numbers | {'out.g': up} | {f'{k}.g before': b for k,b in before.items()}
             self.compare(path, tensors, sizes, out, wrote, auto)
         return True
+
+    def all_low(self, path, tensors, shapes):
+        "Whether numbers that are read as -inf are all there is somewhere: no number comes out"
+        sizes = {path.letters[s]: shapes[k][i] for k,i,s in axes_of(path.r) if s in path.letters}
+        tensors = {k: t*2. - 1 if t.dtype == torch.bool else t for k,t in tensors.items()}
+        return not values(path.out.e, [i for a in path.out.axes for i in a], tensors, sizes, path.walk.names).isfinite().all()
 
     def off(self, g, e): return differs(g, e, max([1e-7, *(coarsest(p.r) for p in self.paths)]))
 

@@ -10,7 +10,7 @@ import math, operator
 import torch
 from fractions import Fraction
 from .algebra import (
-    at_least, entry, Expr, is_index, linear, Names, negative, nests, number, one,
+    at_least, entry, Expr, is_index, is_switch, linear, Names, negative, nests, number, one,
     power, product, size, step, total, values, within)
 from .algebra import index as new_index
 from fastgroundup.operations import (
@@ -70,13 +70,23 @@ class Rest(Exception):
     where = ''
 
 # %% ../nbs/05f_walk.ipynb #4ba11a37
+def as_hidden(x, least=1e4):
+    "`(number, x with -inf in its place)` where switches put a very low number into `x`, or none; None if they do not"
+    large = {m: c for m,c in x.e.terms.items() if not m[0] and abs(c) >= least and all(is_switch(a) for a,_ in m[1])}
+    if not large: return None
+    most = max(map(abs, large.values()))
+    low = Expr(large)
+    hidden = low*number(-1/Fraction(most))
+    if hidden == one or hidden*hidden != hidden: return None
+    return -float(most), Value(x.axes, x.sizes, x.e - low, None, hidden)
 silent = {'memory_format', 'pin_memory', 'layout', 'device'}
 class Walk:
     "The nodes of a graph in order, each a `Value`"
-    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order, buffers=(), asked=()):
+    def __init__(self, graph, sizes, inputs, out, ups, split_, labels, order, buffers=(), asked=(), lows=False):
         self.sizes, self.split, self.labels, self.order, self.names = sizes, split_, labels, order, Names()
         self.buffers = buffers # names of inputs that may be written into, as no gradient is asked for them
         self.asked = asked # names of those that are to get a gradient
+        self.lows, self.met_low = lows, False # whether -1e9 is read as -inf, where a mask puts it; whether there is one
         self.values, self.base, self.same, self.seen, self.written = {}, {}, {}, {}, {}
         self.inputs, self.ups, self.assumed = inputs, ups, [] # {node: name}; what holds for the numbers, in words
         self.front, todo = set(), [out]
@@ -247,6 +257,11 @@ class Walk:
             self.write(where, out)
             self.same[n] = where
         elif target._schema.is_mutable: raise Unknown(f'{name}, which writes')
+        if isinstance(out, Value) and out._e is not None and not out.hidden and (low := as_hidden(out)):
+            self.met_low = True
+            if self.lows:
+                self.assumed.append(f'only where {low[0]:g}{place_of(n)} is as good as -inf')
+                out = low[1]
         if n in self.same or not isinstance(out, Value) or out._e is None or out.hidden: return out
         if not val.is_floating_point(): return out # a mask stays what it is
         if forward and name == 'detach' and out.e.number() is None: return out.like(e=self.names.constant(flat(out.axes), out.e))
