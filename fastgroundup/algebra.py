@@ -42,6 +42,9 @@ def bounds(form):
     "The least and the greatest value of a linear form, as linear forms in sizes"
     low, high = [], []
     for k,c in form:
+        if is_index(k) and k[1] is None: # an integer of which nothing is known
+            low, high = [*low, ('∞', -1)], [*high, ('∞', 1)]
+            continue
         most = [(d, c*e) for d,e in k[1]] + [(1, -c)] if is_index(k) else [(k, c)]
         least = [] if is_index(k) else most
         low, high = (low + least, high + most) if c > 0 or not is_index(k) else (low + most, high + least)
@@ -216,7 +219,8 @@ def term(c, bound, factors) -> Expr:
             out = product([number(c), *(put_atom(a, {v: L}) if a in others else atom(a, p) for a,p in kept.items())])
             return out.sum(bound)
     for a in [a for a in kept if a[0] == 'from0']: # [i >= 6] [i = j + 6] is [i = j + 6]
-        if any(v in free(a) and put_atom(a, {v: L}) == one or follows(a[1], v, L) for v,L in told): kept.pop(a)
+        alone = {v for v,_ in told if v in dict(a[1]) and not any(k != v and v in indices_in(k) for k,_ in a[1] if is_index(k))}
+        if any(v in alone and put_atom(a, {v: L}) == one or follows(a[1], v, L) for v,L in told): kept.pop(a)
     for a,b in itertools.combinations([a for a in kept if a[0] == 'from0'], 2): # [3 <= i <= 5]: one of few, or none
         between = linear([*a[1], *b[1]])
         if (most := dict(between).get(1, 0)) > 3 or any(k != 1 for k,_ in between): continue

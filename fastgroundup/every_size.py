@@ -341,6 +341,8 @@ def implied(e, answer, least=1):
     "Whether a question has its answer for all sizes of `least` or more, as far as the signs of a polynomial tell"
     import sympy
     if e in (True, False): return bool(e) == bool(answer)
+    e = e.replace(lambda f: type(f).__name__ == 'ToFloat', lambda f: f.args[0])
+    if e in (True, False): return bool(e) == bool(answer)
     if not isinstance(e, sympy.core.relational.Relational): return False
     rests = {f.args: f for f in e.atoms(sympy.Function) if type(f).__name__ in ('Mod', 'PythonMod')}
     whole = {f: (f.args[0] - rests[f.args])/f.args[1] for f in e.atoms(sympy.Function)

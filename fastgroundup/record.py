@@ -201,7 +201,7 @@ _one = threading.RLock() # one thread at a time records
 _most = math.lcm(*range(1, 41)) # of a size; as its bounds are divided by what a size is divided by, and compared
 @contextlib.contextmanager
 def open_sizes():
-    """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `divmod`, and three of torch's functions;
+    """What makes a plain number of a size leaves it open: `len`, `math.sqrt`, `math.log`, `divmod`, three of torch's functions;
     words and hashes of a size ask what it is. In this thread alone"""
     from torch._subclasses.fake_tensor import FakeTensor
     S, T, F, mine = torch.SymInt, torch.Tensor, torch.nn.functional, threading.get_ident()
@@ -226,6 +226,7 @@ def open_sizes():
     def words(old, s, *how): return plain(s) if by_torch() else getattr(int(s), old.__name__)(*how)
     new = {(builtins, 'len'): lambda old, x: x.shape[0] if isinstance(x, FakeTensor) and x.ndim else old(x),
            (math, 'sqrt'): lambda old, v: torch.sym_sqrt(v) if isinstance(v, (S, torch.SymFloat)) else old(v),
+           (math, 'log'): lambda old, v, *base: torch._sym_log2(v)*(old(2)/old(*base or (math.e,))) if isinstance(v, S) else old(v, *base),
            (S, '__divmod__'): lambda _, s, o: (s//o, s % o), (S, '__repr__'): words,
            (S, '__hash__'): lambda old, s: old(s) if by_torch() else hash(int(s)),
            (S, '__str__'): words, (S, '__format__'): words,
