@@ -210,6 +210,20 @@ def settle(r, asked=True, order=True, guards=True, before=None):
             times = sympy.cancel((e.lhs - e.rhs).xreplace(parts)/(all_ - pieces))
             if not (positive_(times) or positive_(-times)): continue
             meant.update({f.args[0]: f.args[1]*positive(f.args[0]) for f in parts})
+    def halves(): # of a size cut in two, every second place: as many of both, and twice as many are all of it
+        for e in map(now, told):
+            parts = [f for f in e.atoms(sympy.Function) if type(f).__name__ in ('FloorDiv', 'CleanDiv') and f.args[1] == 2]
+            tops = {f.args[0] for f in parts}
+            odd = [s for s in e.free_symbols if s + 1 in tops]
+            if isinstance(e, sympy.Eq) and len(odd) == 1 and (s := odd[0]) not in meant:
+                up, down = (next((f for f in parts if f.args[0] == t), None) for t in (s + 1, s))
+                if e.args in ((up, down), (down, up), (2*up, s), (s, 2*up)): meant[s] = 2*positive(s)
+    def named_parts(): # an axis that is as long as a part of another
+        for e in map(now, told):
+            for a,b in (e.args, e.args[::-1]) if isinstance(e, sympy.Eq) else ():
+                if a.is_Symbol and type(b).__name__ in ('FloorDiv', 'CleanDiv') and a not in b.free_symbols:
+                    meant[a] = b
+                    break
     def same(): # two that have to be the same: what is left of their quotient
         for e in map(now, told):
             if not isinstance(e, sympy.Eq) or not e.free_symbols or not (e.lhs.is_polynomial()
@@ -222,7 +236,7 @@ def settle(r, asked=True, order=True, guards=True, before=None):
                 if a.is_Symbol and a not in b.free_symbols and positive_(b):
                     meant[a] = b
                     break
-    for step in (lambda: multiples(True), whole_parts, same, lambda: multiples(False), same): step()
+    for step in (lambda: multiples(True), whole_parts, halves, same, named_parts, lambda: multiples(False), same): step()
     for e in map(now, told): # n - k + 1 places: n is k - 1, and as many
         if not (isinstance(e, sympy.Ge) and e.rhs == 0): continue
         parts = sympy.expand(e.lhs).as_coefficients_dict()

@@ -153,16 +153,20 @@ def _for_its_weights(step, x):
     y = Examined(step)
     step.fixed = {}
     if any(y.verdict(k) != 'proved' for k in step.asked): return x
-    y.conditions += [f'only where {k}.shape = {tuple(s)}' for k,s in weights.items()]
+    y.conditions += [f'only where {k}.shape = {tuple(s)}; else it is not shown: {_why(step, x)}' for k,s in weights.items()]
     return y
+
+def _why(step, x): return next(filter(None, (*x.problems, *map(x.missing, step.asked))), 'unknown')
 
 def _at_one_size(step, x, proof):
     "What can be shown at small sizes of those given, where it could not be for all"
     if not x.paths or max(math.prod(s) for s in step.shapes.values()) > 100: return x
     step.fixed = {(k, i): 'fixed' for k,s in step.shapes.items() for i in range(len(s))}
     y = Examined(step)
-    if all(y.verdict(k) == 'proved' for k in step.asked): proof.sizes, x = step.shapes, y
-    return x
+    if any(y.verdict(k) != 'proved' for k in step.asked): return x
+    proof.sizes = step.shapes
+    y.conditions.append(f'of other sizes it is not shown: {_why(step, x)}')
+    return y
 
 def _composite(proof, step):
     "Each layer that it calls by itself, and what the tape adds"
