@@ -577,6 +577,8 @@ for _n in (1, 2):
     op(f'max_pool{_n}d', walk=True)(pool(_n, lambda w, sizes, x, ds: amax_(w, sizes, x, ds), (1, [1]*_n), (False,)))
 @op('softmax', '_softmax')
 def softmax_(x, d, half_to_float=None): e = exp_(x); return table['div'](e, sum_(e, [d], True))
+@op('_safe_softmax') # which gives 0 where all is -inf
+def safe_softmax_(x, d, dtype=None): return softmax_(x, d)
 @op('logsumexp')
 def logsumexp_(x, d, keepdim=False): return table['log'](sum_(exp_(x), d, keepdim))
 @op('log_softmax', '_log_softmax')
