@@ -91,8 +91,9 @@ def _factor(a, e, same):
 
 def _numbers(e, n, sizes):
     "`(number, kind, words)` of the factors that have a name, the simple ones first"
-    yield 2, 'factor', 'a factor 2 too many'
-    yield 1/2, 'factor', 'a factor 2 is missing'
+    two = ', or a {} where a {} belongs, over a batch of 2'*(n == 2)
+    yield 2, 'factor', f'a factor 2 too many{two.format("sum", "mean")}'
+    yield 1/2, 'factor', f'a factor 2 is missing{two.format("mean", "sum")}'
     named = {**({n: 'the batch size'} if n else {}), **{m: what for m,what in sizes.items() if m != n}}
     if n and e.ndim: named.setdefault(n*e.shape[-1], 'the number of rows times columns')
     named = {m: what for m,what in named.items() if m > 1}
