@@ -167,7 +167,8 @@ def _of_sums(case, k, e):
     def summed(t): return t.flatten(0, u.ndim - e.ndim - 1).sum(0)
     yield 'factor', 'out.g is summed without the factor that belongs to it', summed(u)
     for name,t in (('inp', x), ('out', out)):
-        words = f'out.g*{name} is summed: something that forward makes of {name}, or what comes back to it, belongs in its place'
+        words = (f'out.g*{name} is summed: {name} is used where something that forward makes of it belongs, '
+                 'or out.g where what comes back to a later step does')
         if _like(t, u): yield 'confused', words, summed(u*t.detach())
 
 # %% ../nbs/04f_names.ipynb #dbaefb5a

@@ -153,7 +153,8 @@ def _for_its_weights(step, x):
     y = Examined(step)
     step.fixed = {}
     if any(y.verdict(k) != 'proved' for k in step.asked): return x
-    y.conditions += [f'only where {k}.shape = {tuple(s)}; else it is not shown: {_why(step, x)}' for k,s in weights.items()]
+    own = ', '.join(f'{k}.shape = {tuple(s)}' for k,s in weights.items())
+    y.conditions.append(f'only where {own}; else not shown: {_why(step, x)}')
     return y
 
 def _why(step, x): return next(filter(None, (*x.problems, *map(x.missing, step.asked))), 'unknown')
@@ -165,7 +166,7 @@ def _at_one_size(step, x, proof):
     y = Examined(step)
     if any(y.verdict(k) != 'proved' for k in step.asked): return x
     proof.sizes = step.shapes
-    y.conditions.append(f'of other sizes it is not shown: {_why(step, x)}')
+    y.conditions.append(f'for other sizes not shown: {_why(step, x)}')
     return y
 
 def _composite(proof, step):
