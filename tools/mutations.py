@@ -97,7 +97,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ('        if len(share) < 16: many = torch.equal(a.to(dtype).to(a.dtype), a)', '        pass'),
         ('    if actual.shape != expected.shape: return math.inf', '    if actual.numel() != expected.numel(): return math.inf'),
         ('torch.float32: 1e-5', 'torch.float32: 1e-1'),
-        ("    yield 2, 'factor', 'a factor 2 too many'", "    yield 1/2, 'factor', 'a factor 2 too many'"),
+        ("    yield 2, 'factor', f'a factor 2 too many", "    yield 1/2, 'factor', f'a factor 2 too many"),
         ("            if same(a.sum(axes, keep), e):", "            if same(a.sum(axes, not keep), e):"),
     ],
     '04_gradcheck': [
