@@ -52,11 +52,11 @@ class Case:
     def anew(self, dtype=None): # the same case once more, in another dtype
         raise NotImplementedError
 
-    def integers(self) -> dict: # {name: tensor}, of the integers that went in
-        return {}
-
     def fixed(self) -> dict: # {name: tensor}, of the tensors that went in and get no gradient
         return {}
+
+    def integers(self) -> dict: # {name: tensor}, of the integers that went in
+        return {k: t for k,t in self.fixed().items() if not t.is_floating_point() and t.dtype != torch.bool}
 
     def settings(self) -> dict: # {value: name}, of the numbers that it was made with or given
         return {}

@@ -214,10 +214,6 @@ class LayerCase(Case):
                 with self.step.luck.again(): return self.twin.forward(*self.args)
         finally: leaf.data = kept
 
-    def integers(self):
-        tensors = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
-        return {k: t for k,t in tensors.items() if not t.is_floating_point() and t.dtype != torch.bool}
-
     def fixed(self):
         given = {k: t for k,t in named_args(self.twin, self.args) if isinstance(t, Tensor)}
         return {k: t for k,t in given.items() if not any(t is leaf for leaf in self.leaves.values())}

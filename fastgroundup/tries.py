@@ -547,7 +547,8 @@ def _labels(f):
             u = (g*(1 - hot)).sum(1, keepdim=True)/(p*(1 - hot)).sum(1, keepdim=True)
             if not u.any() or rel_error(g, u*(p - hot)) > 1e-6 or not (run := region(i)): continue
             what = f'on the way back to {f.name(i)} the 1 that is taken away where {name} points'
-            for words,new in {f'{what} is missing': u*p, f'{what} is added': u*(p + hot), f'{what} is taken from whole columns': u*(p - hot.amax(0)),
+            for words,new in {f'{what} is missing': u*p, f'{what} is added': u*(p + hot),
+                              f'{what} is taken from whole columns': u*(p - hot.amax(0)),
                               f'{what} is one place too early': u*(p - at(t - 1)), f'{what} is one place too late': u*(p - at(t + 1)),
                               f'{what} is not divided as the softmax is': u*p - hot*u.sign(),
                               f'what comes back to {f.name(i)} is not divided, nor weighted by rows': u.sign()*(p - hot),
