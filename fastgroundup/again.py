@@ -6,16 +6,15 @@
 __all__ = []
 
 # %% ../nbs/04o_again.ipynb #1845e0af
-import itertools, linecache, math, sys, types
+import dis, itertools, linecache, math, sys, types
 from collections import defaultdict
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch._decomp import get_decompositions
-from torch.autograd.graph import allow_mutation_on_saved_tensors
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
 from .record import _own, foreign, written as place
 
@@ -45,13 +44,13 @@ def _expression(code, at, line):
     if lines and end is not None:
         lines[-1] = lines[-1][:end]
         lines[0] = lines[0][begin:]
-    return ' '.join(b' '.join(lines).decode(errors='replace').split())
+    put = lines and dis.opname[code.co_code[at]] in ('STORE_SUBSCR', 'STORE_SLICE') # what is left of a =
+    return ' '.join(b' '.join(lines).decode(errors='replace').split()) + ' = …'*bool(put)
 
 class _Op:
     "One operation that ran: what it was given, what it gave, and the instruction that called it"
     def __init__(self, func, args, kwargs, out, at):
-        self.func, self.args, self.kwargs, self.out, self.at = func, args, kwargs, out, at
-        self.name, self.writes = func._schema.name[6:], func._schema.is_mutable
+        self.func, self.args, self.kwargs, self.out, self.at, self.name = func, args, kwargs, out, at, func._schema.name[6:]
         self.given, self.outs = ([t for t in tree_leaves(a) if isinstance(t, Tensor)] for a in ((args, kwargs), out))
 
     @property
@@ -128,11 +127,79 @@ _apart = {_aten.mean.dim: _mean, _aten.mean.default: _mean, _aten.var.correction
           _aten.smooth_l1_loss.default: _smooth_l1, _aten.binary_cross_entropy_with_logits.default: _bce,
           **get_decompositions([_aten._scaled_dot_product_flash_attention_for_cpu.default])}
 
+def _spot(t): return t.dtype, t.shape, t.stride(), t.storage_offset()
+
+class _Memory:
+    "What tensors share of which `first` was the first; `now`: a tensor with what has been written to it since"
+    def __init__(self, first): self.first, self.now, self.fresh = first, first, {}
+
+    def places(self, t): # of the entries of `t` in `first`: an index for each axis
+        x = self.first
+        if t.dtype != x.dtype: raise NotImplementedError(f'{t.dtype} in the memory of {x.dtype}')
+        at = torch.empty_strided(x.shape, x.stride(), dtype=torch.int64, device=x.device)
+        at.copy_(torch.arange(x.numel(), device=x.device).view(x.shape))
+        return [*torch.unravel_index(at.as_strided(t.shape, t.stride(), t.storage_offset() - x.storage_offset()), x.shape)]
+
 class Seen(TorchDispatchMode):
-    "Keep in `ops` each operation that runs; `fine`: those that are made of others taken apart"
+    """Keep in `ops` each operation that runs, as if none had written in place; `fine`: what is made of others taken apart
+
+    `was`: what tensors from outside held before they were written to, by their ids."""
     def __init__(self, fine:bool):
         super().__init__()
         self.ops, self.fine, self.at, self.apart = [], fine, None, False
+        self.memory, self.was, self.made, self.same, self.views, self.held = {}, {}, set(), {}, {}, 0
+
+    def memory_of(self, t): return self.memory.setdefault(t.untyped_storage().data_ptr() or id(t), _Memory(t))
+
+    def keep(self, func, args, kwargs, out, at):
+        self.ops.append(op := _Op(func, args, kwargs, out, at))
+        self.made |= {id(t) for t in op.outs}
+        return op
+
+    def run(self, at, func, *args, **kwargs):
+        out = func(*args, **kwargs)
+        self.held += out.numel()
+        if self.held > 2**27: raise NotImplementedError('too much is written, part by part')
+        self.keep(func, args, kwargs, out, at)
+        return out
+
+    def now(self, t, at):
+        "What `t` holds now: itself, until something is written to its memory"
+        _, t = self.same.get(id(t), (t, t))
+        m = self.memory_of(t)
+        if not m.fresh: return t
+        found = m.fresh.get(id(t), m.fresh.get(_spot(t)))
+        if found is None:
+            found = m.fresh[_spot(t)] = self.run(at, _aten.index.Tensor, m.now, m.places(t))
+            self.ops[-1].given = [m.now]
+        return found
+
+    def write(self, func, args, kwargs, given, named, at):
+        "Take down what `func` writes, to one tensor, as a new one"
+        into = [args[i] if i < len(args) else kwargs[s.name]
+                for i,s in enumerate(func._schema.arguments) if s.alias_info and s.alias_info.is_write]
+        if len(into) != 1 or torch.Tag.inplace_view in func.tags: raise NotImplementedError(str(func))
+        t, name = into[0], func._schema.name[6:]
+        if (m := self.memory_of(t)).now is m.first and id(m.first) not in self.made: self.was[id(m.first)] = m.first.clone()
+        drawn, named = torch.Tag.nondeterministic_seeded in func.tags, {k: v for k,v in named.items() if k != 'out'}
+        if name == 'copy_': new = given[1]
+        elif name == 'zero_': new = self.run(at, _aten.zeros_like.default, given[0])
+        elif not drawn:
+            packet = getattr(_aten, name.rstrip('_'))
+            overload = torch._C._jit_resolve_packet(f'aten::{name.rstrip("_")}', *given, **named)
+            new = self.run(at, getattr(packet, overload or 'default'), *given, **named)
+        out = func(*args, **kwargs)
+        if drawn: new = t.clone() # whatever it was: nothing goes back to it
+        if new.dtype != t.dtype: new = self.run(at, _aten._to_copy.default, new, dtype=t.dtype)
+        if new.shape != t.shape: new = self.run(at, _aten.expand.default, new, [*t.shape])
+        m = self.memory_of(t)
+        was = self.now(m.first, at)
+        if _spot(t) == _spot(m.first): m.now = new
+        else:
+            m.now = self.run(at, _aten.index_put.default, was, m.places(t), new)
+            self.ops[-1].given = [was, new]
+        m.fresh = {_spot(m.first): m.now, _spot(t): new}
+        return out
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs, at = kwargs or {}, self.at
@@ -145,8 +212,21 @@ class Seen(TorchDispatchMode):
             if out is not NotImplemented:
                 self.apart = True
                 return out
+        given, named = tree_map_only(Tensor, lambda t: self.now(t, at), (args, kwargs))
+        if func._schema.is_mutable: return self.write(func, args, kwargs, given, named, at)
         out = func(*args, **kwargs)
-        self.ops.append(_Op(func, args, kwargs, out, at))
+        if at is None and func is _aten.detach.default: # a check's own
+            self.same[id(out)] = out, given[0]
+            return out
+        if isinstance(out, Tensor) and func.is_view: # the same part of the same tensor, in another expression
+            key = func, *map(id, given[:1]), str(given[1:]), str(named)
+            first, where = self.views.get(key, (out, at))
+            if at and where and at[:3] != where[:3]:
+                self.same[id(out)] = out, first
+                return out
+            self.views[key] = out, at
+        for t in self.keep(func, given, named, out, at).outs:
+            if (m := self.memory_of(t)).fresh: m.fresh |= {_spot(t): m.fresh.get(_spot(t), t), id(t): t}
         return out
 
 # %% ../nbs/04o_again.ipynb #2f56a79d
@@ -158,10 +238,8 @@ def _now(a, env):
 def go(ops, env):
     "Run `ops` once more; `env` has the tensors of now, by the id of those of then"
     for op in ops:
-        if op.writes and id(op.given[0]) not in env: env[id(op.given[0])] = op.given[0].clone()
         args, kwargs = [_now(a, env) for a in op.args], {k: _now(a, env) for k,a in op.kwargs.items()}
-        out = args[0] if op.at is None and op.name == 'detach' else op.func(*args, **kwargs)
-        env.update(zip(map(id, op.outs), [t for t in tree_leaves(out) if isinstance(t, Tensor)]))
+        env.update(zip(map(id, op.outs), [t for t in tree_leaves(op.func(*args, **kwargs)) if isinstance(t, Tensor)]))
 
 def _numbers(t): return t.is_floating_point() or t.is_complex()
 class _Run:
@@ -173,7 +251,6 @@ class _Run:
             given |= {id(t): t for t in op.given if id(t) not in made and _numbers(t)}
             made |= {id(t) for t in op.outs}
         self.given, self.names = [*given.values()], [op.name for op in ops]
-        self.writes = any(op.writes for op in ops)
 
     def again(self, env, new={}, ops=None): # what comes out, with `new` tensors for some that go in
         own = {**env, **new}
@@ -256,14 +333,16 @@ class Forward:
     "What forward did for a case; it can be gone back through, or run once more, with some of its steps changed"
     def __init__(self, case, fine=False):
         self.case, seen, self.runs = case, Seen(fine), []
-        self.leaves, self.out = case.once_more(seen)
-        behind, stored = {id(t) for t in self.leaves.values()}, defaultdict(set)
-        for op in seen.ops:
-            for t in (*op.given, *op.outs): stored[t.untyped_storage().data_ptr()].add(id(t))
-            if any(id(t) in behind for t in op.given):
-                behind |= {id(t) for t in op.outs if _numbers(t)}
-                if op.writes: behind |= stored[op.given[0].untyped_storage().data_ptr()] # all that share its memory
-        for at,ops in itertools.groupby(seen.ops, lambda op: op.at):
+        self.leaves, out = case.once_more(seen)
+        self.out, self.was, behind = seen.now(out, None), seen.was, {id(t) for t in self.leaves.values()}
+        used, kept = {id(self.out)}, []
+        for op in seen.ops[::-1]: # of what nothing is made, nothing comes back
+            if not used.isdisjoint(map(id, op.outs)):
+                used |= {id(t) for t in tree_leaves((op.args, op.kwargs)) if isinstance(t, Tensor)}
+                kept.insert(0, op)
+        for op in kept:
+            if any(id(t) in behind for t in op.given): behind |= {id(t) for t in op.outs if _numbers(t)}
+        for at,ops in itertools.groupby(kept, lambda op: op.at):
             ops, times = [*ops], defaultdict(int)
             if not fine or at is None or len(ops) == 1: self.runs.append(_Run(ops, at and at[:3]))
             else:
@@ -279,24 +358,24 @@ class Forward:
             r.outs = [t for op in r.ops for t in op.outs if id(t) in later and id(t) in behind]
             r.out, r.asked = next(iter(r.outs[::-1]), None), [t for t in r.given if id(t) in behind]
             later |= {id(t) for t in r.given}
-        self.values = {id(t): t for t in self.leaves.values()}
+        self.values = self.was | {id(t): t for t in self.leaves.values()}
         with torch.no_grad(): go([op for r in self.runs for op in r.ops], self.values)
-        self.local = {id(r): _Local(r, self.values, r.outs) for r in self.runs if r.outs and r.asked and not r.writes}
+        self.local = {id(r): _Local(r, self.values, r.outs) for r in self.runs if r.outs and r.asked}
         self.before = {i: [i] for i in self.origin} # the tensors that all goes through on the way to one, nearest first
         for r in self.runs:
-            if r.site and r.asked and r.outs and (r.writes or self.local[id(r)].outs[-1].requires_grad):
+            if r.site and r.asked and r.outs and self.local[id(r)].outs[-1].requires_grad:
                 self.sites[r.site].append(r)
                 if id(r) in merged: self.sites[merged[id(r)]].append(r)
             for op in r.ops:
                 own = r.site or next((self.origin[id(t)] for t in op.given if id(t) in self.origin), None)
                 self.origin |= dict.fromkeys(map(id, op.outs), own)
-                if op.writes: self.origin |= dict.fromkeys(stored[op.given[0].untyped_storage().data_ptr()] & behind, own)
                 first, *rest = [self.before[id(t)] for t in op.given if id(t) in self.before] or [[]]
                 shared = [i for i in first if all(i in b for b in rest)][:12]
                 self.before |= {id(t): [id(t), *shared] for t in op.outs if id(t) in behind}
-        self.behind, self.apart, self.writes = behind, seen.apart, any(r.writes for r in self.runs)
-        self.base = self.grads()
-        if not self.writes: self.listen()
+        for runs in self.sites.values(): # what all of them are given
+            for r in runs: r.given = r.given[:min(len(q.given) for q in runs)]
+        self.behind, self.apart, self.base = behind, seen.apart, self.grads()
+        self.listen()
 
     def listen(self): # what comes back to each run, and what it sends on
         up = self.upstream(self.out)
@@ -310,7 +389,6 @@ class Forward:
 
     def costs(self, ways): # about so many nanoseconds of one thread
         each, calls = sum(op.cost for r in self.runs for op in r.ops), 60_000*sum(len(r.ops) for r in self.runs)
-        if self.writes: return len(ways)*(each + calls)
         return sum(each + calls if isinstance(w, Another) else each + 200_000*len(w.runs) for w in ways) + 3*calls
 
     def upstream(self, out): # of the numbers that `out` is made of
@@ -320,8 +398,8 @@ class Forward:
     def grads(self, change=None, runs=()) -> dict: # {key: gradient}
         "What autograd gives where `change(run, env)` runs in place of each of `runs`"
         leaves, changed = {k: t.detach().requires_grad_() for k,t in self.leaves.items()}, {id(r) for r in runs}
-        env = {id(t): leaves[k] for k,t in self.leaves.items()}
-        with torch.enable_grad(), allow_mutation_on_saved_tensors():
+        env = self.was | {id(t): leaves[k] for k,t in self.leaves.items()}
+        with torch.enable_grad():
             for r in self.runs: change(r, env) if id(r) in changed else go(r.ops, env)
             out = env[id(self.out)]
             found = torch.autograd.grad(torch.view_as_real(out) if out.is_complex() else out, [*leaves.values()],
@@ -360,13 +438,11 @@ class Forward:
         return found
 
     def gradients(self, ways) -> dict: # the same, for other forwards too
-        found, rest = {k: g.new_full((len(ways), *g.shape), math.nan) for k,g in self.base.items()}, [*range(len(ways))]
-        if not self.writes:
-            one, rest = ([v for v in rest if isinstance(ways[v], kind)] for kind in (Way, Another))
-            for k,g in self.back([ways[v] for v in one]).items(): found[k][one] = g
+        found = {k: g.new_full((len(ways), *g.shape), math.nan) for k,g in self.base.items()}
+        one, rest = ([v for v,way in enumerate(ways) if isinstance(way, kind)] for kind in (Way, Another))
+        for k,g in self.back([ways[v] for v in one]).items(): found[k][one] = g
         for v in rest:
-            way = ways[v]
-            try: new = self.grads(_along(way) if isinstance(way, Way) else way.change, way.runs)
+            try: new = self.grads(ways[v].change, ways[v].runs)
             except Exception: continue
             for k,g in new.items(): found[k][v] = g
         return found

@@ -68,6 +68,8 @@ formulas = {'out':               lambda g, x, y: g*y,
             '1 - out':           lambda g, x, y: g*(1 - y),
             'out*(1 - out)':     lambda g, x, y: g*y*(1 - y),
             '1 - out*out':       lambda g, x, y: g*(1 - y*y),
+            '1 + out*out':       lambda g, x, y: g*(1 + y*y),
+            'out*(1 + out)':     lambda g, x, y: g*y*(1 + y),
             'its input':         lambda g, x, y: g*x,
             '2*input':           lambda g, x, y: 2*g*x,
             '1 - input*input':   lambda g, x, y: g*(1 - x*x),
@@ -245,6 +247,8 @@ def _derivatives(s):
             def more(*a, func=func, own=s.own('').back): return own(*a)*_slope(func, a[2])
             words = f'the way back through {s.step}{to} is also multiplied by the derivative of {words}'
             yield 'step', Way(words, s.runs, s.to, more)
+        def without(r, g, *a, own=s.own('').back): return own(r, torch.ones_like(g), *a)
+        yield 'step', Way(f'what comes back to {s.step} is left out{to}: its derivative alone goes on', s.runs, s.to, without)
     if s.x.shape != s.y.shape or not s.alone: return
     for words,c in {'its out is taken for its input': lambda f, g, x, y: g*_slope(f, y),
                     'what comes back is taken for its input': lambda f, g, x, y: g*_slope(f, g),
@@ -372,7 +376,7 @@ def _moved(s):
         for p in [*itertools.permutations(range(x.ndim))][1:]:
             words = f'{s.step} goes back with its axes in another order, {p}'
             yield 'step', s.through(words, lambda r, x, y, env, p=p: x.permute(p).reshape(y.shape))
-    for i,by in itertools.product(range(x.ndim), (1, -1)) if {'slice', 'select'} & names else ():
+    for i,by in itertools.product(range(x.ndim), (1, -1)) if {'slice', 'select', 'index_put'} & names else ():
         words = f'what goes back through {s.step} comes one place too {"early" if by > 0 else "late"}'
         yield 'step', s.given(words, lambda r, x, env, i=i, by=by: {s.to(r): x.roll(by, i)})
     for i,by in itertools.product(range(s.y.ndim), (1, -1)) if {'cat', 'stack', 'constant_pad_nd'} & names else ():
@@ -439,19 +443,20 @@ _by_out = dict(tanh=lambda y: 1 - y*y, sigmoid=lambda y: y*(1 - y), exp=lambda y
 
 def _first(f, runs): # what was in place of the out of the time before, the first time
     t = f.values[id(runs[0].out)]
+    def value(u): return f.values.get(id(u), u)
     for others in f.sites.values() if len(runs) > 1 else ():
         for i,u in enumerate(others[1].given if len(others) == len(runs) else ()):
-            if u is runs[0].out and others[0].given[i].shape == u.shape:
-                return f.values.get(id(others[0].given[i]), others[0].given[i])
+            if others[0].given[i].shape == u.shape == t.shape and torch.equal(value(u), t): return value(others[0].given[i])
     return torch.zeros_like(t)
 
 def _time(f, runs, i):
     "Of what time is given at `i`: 0 for this one, -1 for the one before; None where it isn't of one"
     t = runs[-1].given[i]
+    def same(u): return u is t or u.shape == t.shape and torch.equal(f.values[id(u)], f.values.get(id(t), t))
     for others in f.sites.values():
         if len(others) != len(runs) or len(runs) < 2: continue
-        for m,r in enumerate(others):
-            if r.out is t: return m - len(runs) + 1
+        for m,r in [*enumerate(others)][::-1]:
+            if same(r.out): return m - len(runs) + 1
 
 def _candidates(f, runs, i):
     "`(words, pick, time)` of tensors like what is given at `i`; `pick(m)`: for the run `m`; time: None if of another name"
@@ -528,7 +533,7 @@ def _given(j): return lambda r: id(r.given[j])
 
 def _slots(f):
     for site,runs in f.sites.items():
-        for j in range(min(len(r.given) for r in runs)):
+        for j in range(len(runs[0].given)):
             some = [r for r in runs if id(r.given[j]) in f.behind] # that a leaf is behind
             if some: yield Slot(f, site, some, _given(j))
 
@@ -599,6 +604,16 @@ def _before(f, runs, most=6):
         if None not in every.values(): given.append(lambda r, every=every: every[id(r)])
     return given[:most]
 
+def _written_over(s):
+    "What is read again and again, each of several parts of it, goes back as the last or the first of each alone"
+    of = defaultdict(list)
+    for r in s.runs: of[s.f.values[id(r.out)].flatten().view(torch.uint8).numpy(force=True).tobytes()].append(r)
+    if not 1 < len(of) < len(s.runs): return
+    for which,at in (('last', -1), ('first', 0)):
+        rest = [r for runs in of.values() for r in runs if r is not runs[at]]
+        words = f'what goes back through {s.step}{s.towards} the {which} time alone counts, of each of {len(of)} parts'
+        yield 'step', s.taken(f'{words}: it is written with = where they add', 0, rest)
+
 def tries(f):
     "`(kind, way)` of all that is tried, the simple ones first"
     slots = [*_slots(f)]
@@ -612,17 +627,16 @@ def tries(f):
             yield 'step', s.taken(words, 0, rest)
             words = f'what goes {back} the {which} of {n} times is missing'
             yield 'step', s.taken(words, 0, [r for r in s.runs if not any(r is q for q in rest)])
-    plain = {site: runs for site,runs in f.sites.items() if not any(r.writes for r in runs)}
-    slots = [s for s in slots if s.site in plain]
-    if not f.writes: yield from _labels(f)
+        if n > 2: yield from _written_over(s)
+    yield from _labels(f)
     every = (_inverted, _derivatives, _turned, _exchanged, _moved, _summed, _factors, _indexed, _late)
     for tried,s in itertools.product(every, slots): yield from tried(s)
-    yield from _over(f, plain)
-    if not f.writes: yield from _parts_swapped(f)
-    if not f.writes: yield from _operands_exchanged(f, slots)
+    yield from _over(f, f.sites)
+    yield from _parts_swapped(f)
+    yield from _operands_exchanged(f, slots)
     for tried,s in itertools.product((_confused, _skips), slots): yield from tried(s)
-    for site,runs in plain.items(): yield from _another(f, site, runs, [s for s in slots if s.site == site])
-    for site,runs in plain.items() if not f.writes else ():
+    for site,runs in f.sites.items(): yield from _another(f, site, runs, [s for s in slots if s.site == site])
+    for site,runs in f.sites.items():
         for to in _before(f, runs):
             yield from _derivatives(s := Slot(f, site, runs, to, whole=True))
             yield from _later_terms(s)

@@ -30,7 +30,7 @@ class _Search:
         self.rtol = max(1e-8, 256*torch.finfo(f.out.dtype).eps)
         self.wrong = [k for k,g in self.a.items() if not self.same(f.base[k], g) and g.isfinite().all()]
         largest, rest = max(t.numel() for t in f.values.values()), tries(f)
-        size = 8 if f.writes else max(1, min(128, 4_000_000//max(1, largest)))
+        size = max(1, min(128, 4_000_000//max(1, largest)))
         while self.left > 0 and not self.done() and (ways := [*itertools.islice(rest, size)]):
             self.left -= f.costs([way for _,way in ways])
             self.look(ways)
