@@ -192,7 +192,6 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        was = self.now(m.first, at)\n", "        was = m.first\n"),
         ("t.storage_offset() - x.storage_offset()), x.shape)", "0), x.shape)"),
         ("        found = m.fresh.get(id(t), m.fresh.get(_spot(t)))", "        found = m.fresh.get(id(t), t)"),
-        ("        if new.dtype != t.dtype: new = self.run(at, _aten._to_copy.default, new, dtype=t.dtype)\n", ""),
         ("arrived[id(t)] + c if id(t) in arrived else c", "c"),
         ("        found = {k: self.base[k] + away.get(", "        found = {k: 0*self.base[k] + away.get("),
         ("        if v is numpy: return by_torch\n", ""),
