@@ -71,8 +71,8 @@ class Gelu(Module):
         return out
 
     def bwd(self, out, x):
-        bell = (x*x).mul_(-0.5).exp_().mul_(1/math.sqrt(2*math.pi))
-        add_grad(x, bell.mul_(x).add_(out.share).mul_(out.g))
+        bell, root = (x*x).mul_(-0.5).exp_(), math.sqrt(2*math.pi)
+        add_grad(x, torch.addcmul(out.share, bell, x, value=1/root).mul_(out.g))
 
 class Silu(Module):
     "`x` times its sigmoid, as `nn.SiLU()`: x of any shape"
@@ -106,9 +106,8 @@ class Attention(Module):
         qkv = parts.permute(2, 0, 3, 1, 4).reshape(3, n*self.heads, t, d)
         q, k, v = qkv
         s = q @ k.mT / math.sqrt(d)
-        if self.causal:
-            later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
-            s = s.masked_fill(later, -math.inf)
+        if self.causal: # for what comes later, −∞
+            s += s.new_full((t, t), -math.inf).triu(1)
         a = s.softmax(-1)
         out = (a @ v).view(n, self.heads, t, d).transpose(1, 2)
         out = out.reshape(n, t, self.heads*d)

@@ -455,7 +455,8 @@ def triangle(s):
     def f(w, sizes, x, diagonal=0):
         x = w.one(w.one(x, x.ndim-1), x.ndim-2); (i,), (j,) = x.axes[-2:]
         form = linear([(i, s), (j, -s), *((k, s*c) for k,c in w.form(diagonal))])
-        return x.like(e=x.e*from0(form))
+        inside = from0(form)
+        return Value(x.axes, x.sizes, x.e*inside, None, x.hidden and x.hidden*inside)
     return f
 @op('eye', walk=True)
 def eye_(w, sizes, *_, **__):

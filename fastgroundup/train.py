@@ -46,10 +46,11 @@ def batches(x:Tensor, # (n, ...)
     return pairs()
 
 # %% ../nbs/07_train.ipynb #2cf7af6c
-def _step(p, g, scale):
-    "Add `scale`, a number or a tensor of one, times `g` to `p`"
-    if isinstance(scale, Tensor): p.add_(g*scale)
-    else: p.add_(g, alpha=scale)
+def _step(p, g, scale, over=None):
+    "Add `scale`, a number or a tensor of one, times `g`, or `g/over`, to `p`"
+    if isinstance(scale, Tensor): p.add_((g if over is None else g/over)*scale)
+    elif over is None: p.add_(g, alpha=scale)
+    else: p.addcdiv_(g, over, value=scale)
 
 class SGD:
     "Stochastic gradient descent: `p -= lr * g`; `ValueError` for no parameters, or `lr` not above 0"
@@ -114,7 +115,8 @@ class Adam(SGD):
         b1t, b2t = b1t*b1, b2t*b2
         m.lerp_(g, 1 - b1)
         v.mul_(b2).addcmul_(g, g, value=1 - b2)
-        _step(p, m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps), -self.lr/(1 - b1t))
+        c = (1 - b2t)**0.5 # the root of the mean of g² is √v/c
+        _step(p, m, -self.lr*c/(1 - b1t), over=v.sqrt().add_(self.eps*c))
         self.state[i] = b1t, b2t, m, v
 
 class AdamW(Adam):

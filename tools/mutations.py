@@ -329,7 +329,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("else: log_p = rows.t().log_softmax(0).t()", "else: log_p = rows.t().log_softmax(1).t()"),
         ("(('train_loss', 'training, mean of the epoch', 'o-'), ('valid_loss', 'validation', 's--'))", "(('valid_loss', 'training, mean of the epoch', 'o-'), ('train_loss', 'validation', 's--'))"),
         ("        v.mul_(self.momentum).add_(g)", "        v.mul_(self.momentum).add_(g, alpha=1-self.momentum)"),
-        ("m/v.sqrt().div_((1 - b2t)**0.5).add_(self.eps)", "m/v.sqrt().add_(self.eps).div_((1 - b2t)**0.5)"),
+        ("over=v.sqrt().add_(self.eps*c)", "over=v.sqrt().add_(self.eps)"),
     ],
     '07d_fit': [
         ("    if getattr(found, 'shape', None) == xb.shape: return found", '    if True: return found'),
