@@ -71,8 +71,8 @@ class Gelu(Module):
         return out
 
     def bwd(self, out, x):
-        bell, root = (x*x).mul_(-0.5).exp_(), math.sqrt(2*math.pi)
-        add_grad(x, torch.addcmul(out.share, bell, x, value=1/root).mul_(out.g))
+        bell = (x*x).mul_(-0.5).exp_().mul_(1/math.sqrt(2*math.pi))
+        add_grad(x, bell.mul_(x).add_(out.share).mul_(out.g))
 
 class Silu(Module):
     "`x` times its sigmoid, as `nn.SiLU()`: x of any shape"
@@ -105,7 +105,7 @@ class Attention(Module):
         n, t, d = *x.shape[:2], parts.shape[4]
         qkv = parts.permute(2, 0, 3, 1, 4).reshape(3, n*self.heads, t, d)
         q, k, v = qkv
-        s = q @ k.mT / math.sqrt(d)
+        s = (q @ k.mT).div_(math.sqrt(d))
         if self.causal: # for what comes later, −∞
             s += s.new_full((t, t), -math.inf).triu(1)
         a = s.softmax(-1)
@@ -117,8 +117,8 @@ class Attention(Module):
     def bwd(self, out, x):
         (q, k, v), a, (n, t, _) = out.qkv, out.a, x.shape
         g = out.g.view(n, t, self.heads, -1).transpose(1, 2).reshape(v.shape)
-        a_grad = g @ v.mT
-        s_grad = a*(a_grad - (a_grad*a).sum(-1, keepdim=True)) / math.sqrt(q.shape[-1])
+        s_grad = g @ v.mT # that of a, and in its place that of s
+        s_grad.sub_((s_grad*a).sum(-1, keepdim=True)).mul_(a).div_(math.sqrt(q.shape[-1]))
         grads = torch.stack([s_grad @ k, s_grad.mT @ q, a.mT @ g]) # as qkv
         grads = grads.view(3, n, self.heads, t, -1).permute(1, 3, 0, 2, 4)
         add_grad(x, grads.reshape(x.shape))

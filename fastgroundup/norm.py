@@ -42,8 +42,8 @@ class LayerNorm(Module):
         gh, g = out.g*h, out.g*self.w
         add_grad(self.w, gh.sum(rows))
         add_grad(self.b, out.g.sum(rows))
-        own, along = g.mean(-1, keepdim=True), (gh*self.w).mean(-1, keepdim=True)
-        add_grad(x, out.r*(g - own - h*along))
+        own, along = g.mean(-1, keepdim=True), gh.mul_(self.w).mean(-1, keepdim=True)
+        add_grad(x, g.sub_(own).addcmul_(h, along, value=-1).mul_(out.r)) # r(g - own - h·along)
 
 class RMSNorm(Module):
     """Each row over the root of its mean square, scaled (Zhang and Sennrich, 2019)
@@ -111,7 +111,7 @@ class BatchNorm(Module):
         if out.n: # the mean and the variance are of this batch
             means = over_ranks(out.n, b_grad/out.n, w_grad/out.n)[1:]
             own, along = (_channels(m, x) for m in means)
-            g = torch.addcmul(g - own, h, along, value=-1)
+            g = (g - own).addcmul_(h, along, value=-1)
         add_grad(x, g*(_channels(self.w, x)*out.r))
 
 # %% ../nbs/10_norm.ipynb #2a294387

@@ -77,7 +77,7 @@ faults = { # notebook: [(what stands there, what is planted)]
     '10_norm': [
         ("self.running_var.lerp_(var.flatten()*(n/(n-1)), self.momentum)", "self.running_var.lerp_(var.flatten(), self.momentum)"),
         ("        else: c, own = x - mean, None", "        else: c, own = x - mean, x[:, 0].numel()"),
-        ("(gh*self.w).mean(-1, keepdim=True)", "gh.mean(-1, keepdim=True)"),
+        ("gh.mul_(self.w).mean(-1, keepdim=True)", "gh.mean(-1, keepdim=True)"),
     ],
     '11_recurrent': [
         ("        add_grad(h, out.g*u)", "        add_grad(h, out.g*(1 - u))"),
