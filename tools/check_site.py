@@ -177,7 +177,7 @@ class Pages:
         tab.add_style_tag(content='* { transition: none !important }') # colours on their way are nobody's
         self.axe(page, tab, 'light')
         tab.emulate_media(color_scheme='dark')
-        try: tab.wait_for_selector('.quarto-dark', timeout=2000)
+        try: tab.wait_for_selector('.quarto-dark', timeout=60_000) # a busy machine takes its time
         except Exception: self.say(page, 'it is not dark where dark is preferred')
         self.axe(page, tab, 'dark', "runOnly: ['color-contrast']")
         tab.set_viewport_size({'width': 390, 'height': 844})
