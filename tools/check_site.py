@@ -260,7 +260,7 @@ class Pages:
         tab, _ = self.open('index.html', context)
         tab.locator('input[type=search]').first.fill('lin_grad')
         hits = tab.locator('.smalldocs-search-results a')
-        try: hits.first.wait_for(state='visible', timeout=5000)
+        try: hits.first.wait_for(state='visible', timeout=60_000)
         except Exception: self.say('index.html', 'searching for lin_grad shows nothing')
         else:
             for scheme in ('light', 'dark'): # on a page of either colour the hits can be read
