@@ -32,7 +32,7 @@ _pass = _Pass()
 
 def wants(t:Tensor, # any shape
          ) -> bool:
-    "Whether the pass that runs is to find a gradient for `t`; outside of a pass, it is"
+    "False while a pass runs that was told that nobody asks for `t.g`, and True otherwise"
     return id(t) not in _pass.unwanted
 
 # %% ../nbs/02_backward.ipynb #a77a80ba
