@@ -27,10 +27,12 @@ const start = root => {
   // from the lamps that are read to the one that is written
   const arrows = () => {
     flight.forEach(e => e.remove())
-    const where = l => { const b = l.e.getBBox(); return [b.x + b.width/2, b.y + b.height/2] }, lit = c => lamps.filter(l => l.e.classList.contains(c)).map(where)
+    const where = l => { const b = l.e.getBBox(); return [b.x + b.width/2, b.y + b.height/2] }, lit = c => lamps.filter(l => l.e.classList.contains(c)).map(l => [...where(l), l.n])
     const from = lit('rd'), far = a => from.reduce((d, b) => d + Math.hypot(a[0] - b[0], a[1] - b[1]), 0)
     const to = lit('now').sort((a, b) => far(a) - far(b))[0] // what is used twice has several
-    flight = to ? from.filter(([x, y]) => x != to[0] || y != to[1]).map(([x, y]) => {
+    const apart = a => Math.hypot(to[0] - a[0], to[1] - a[1]), near = {} // of what is used twice, what stands nearer
+    if (to) from.sort((a, b) => apart(b) - apart(a)).forEach(a => near[a[2]] = a)
+    flight = to ? Object.values(near).filter(([x, y]) => x != to[0] || y != to[1]).map(([x, y]) => {
       const d = Math.hypot(to[0] - x, to[1] - y), u = (to[0] - x)/d, v = (to[1] - y)/d
       const bend = Math.abs(v) < 0.1 ? (u > 0 ? -1 : 1)*Math.min(30, d/4) : 0
       const ex = to[0] - u*12, ey = to[1] - v*12, cx = (x + ex)/2, cy = (y + ey)/2 + bend, a = Math.atan2(ey - cy, ex - cx)
