@@ -2,9 +2,10 @@
 
 what is no notebook or not Python, directives that nobody knows, pictures and links that lead nowhere, figures without
 a description, times in outputs of cells that are not marked, cells that are folded on the page and not in JupyterLab, an
-export out of step with the package, a public name without an entry in the reference, a page outside the navigation. With
---fold, fold in JupyterLab what is folded on the page. Needs the extras dev and docs."""
-import argparse, ast, difflib, json, os, re, shutil, sys, tempfile, warnings
+export out of step with the package, a name that the package uses and does not have, a public name without an entry in
+the reference, a page outside the navigation, a planted fault that stands nowhere any more. With --fold, fold in
+JupyterLab what is folded on the page. Needs the extras dev and docs."""
+import argparse, ast, builtins, difflib, json, os, re, shutil, symtable, sys, tempfile, warnings
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -164,6 +165,26 @@ def in_package():
     finally: shutil.rmtree(folder)
     return found
 
+def names_that_are_not_there():
+    "Names that a module of the package uses, and neither makes nor imports"
+    for path in sorted(lib.glob('*.py')):
+        top = symtable.symtable(path.read_text(encoding='utf-8'), path.name, 'exec')
+        def tables(t): return [t, *(u for c in t.get_children() for u in tables(c))]
+        symbols = [(t is top, s) for t in tables(top) for s in t.get_symbols()]
+        has = {s.get_name() for own,s in symbols if own and (s.is_assigned() or s.is_imported()) or s.is_declared_global() and s.is_assigned()}
+        used = {s.get_name() for own,s in symbols if s.is_referenced() and (own or s.is_global())}
+        for name in sorted(used - has - {*dir(builtins), '__file__'}):
+            yield f'fastgroundup/{path.name}: uses {name}, which no exported cell makes or imports'
+
+def in_faults():
+    "Faults of tools/mutations.py that can't be planted, since the code is another one now"
+    from mutations import faults
+    text = {p.stem: '\n'.join(source(c) for c in cells(p) if '#| export' in source(c)) for p in notebooks()}
+    for name,planted in faults.items():
+        for there,_ in planted:
+            n = text.get(name, '').count(there) or sum(t.count(there) for t in text.values())
+            if n != 1: yield f'tools/mutations.py: {there.strip()[:60]!r} of {name} stands in {n} exported cells; wanted it in one: it follows the code'
+
 def in_navigation():
     "Which pages the navigation in _quarto.yml leaves out, or has without there being any"
     def entries(items):
@@ -185,7 +206,8 @@ def in_navigation():
 def problems():
     "All that is wrong, a line each"
     found = [line for path in notebooks() for line in in_notebook(path)]
-    if not any(w in line for line in found for w in ('no notebook (', 'syntax error', 'exports without')): found += in_package()
+    if not any(w in line for line in found for w in ('no notebook (', 'syntax error', 'exports without')):
+        found += [*in_package(), *names_that_are_not_there(), *in_faults()]
     return found + in_navigation()
 
 def main():

@@ -91,7 +91,8 @@ def differences(cell, outputs):
     for (kind,a),(_,b) in zip(stored, new):
         if same(a, b, loose): continue
         lines = [l for l in difflib.ndiff(a.splitlines(), b.splitlines()) if l[0] in '-+']
-        return '\n'.join(('  stored  ' if l[0] == '-' else '  fresh   ') + l[2:202] for l in lines[:8])
+        at = max(0, len(os.path.commonprefix([l[2:] for l in lines[:2]])) - 80) # near where they part
+        return '\n'.join(('  stored  ' if l[0] == '-' else '  fresh   ') + l[2:][at if len(l) > 200 else 0:][:200] for l in lines[:8])
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])

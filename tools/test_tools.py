@@ -69,6 +69,16 @@ def test_check_nbs_names(scratch, planted, words):
     status, said = tool(scratch, 'check_nbs')
     assert status == 1 and any(line.startswith(f'{place}: ') and words in line for line in said.splitlines()), said
 
+def test_check_nbs_names_what_is_not_there(scratch):
+    for path,there,instead,words in (('fastgroundup/norm.py', '        _refuse_unlike(w, b)', '        _refuse_unheard(w, b)', 'fastgroundup/norm.py: uses _refuse_unheard'),
+                                     ('nbs/02_backward.ipynb', 'out.g * (inp > 0)', 'out.g.where(inp > 0, 0.)', 'of 02_backward stands in 0 exported cells')):
+        text = (scratch/path).read_text(encoding='utf-8')
+        assert there in text
+        (scratch/path).write_text(text.replace(there, instead), encoding='utf-8')
+        status, said = tool(scratch, 'check_nbs')
+        assert status == 1 and words in said, said
+        (scratch/path).write_text(text, encoding='utf-8')
+
 def test_check_nbs_names_what_is_no_notebook(scratch):
     path = scratch/'nbs'/'01_forward.ipynb'
     path.write_text(path.read_text(encoding='utf-8').replace('"cells": [', '<<<<<<< HEAD\n"cells": [', 1), encoding='utf-8')
