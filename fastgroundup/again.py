@@ -391,11 +391,11 @@ class Forward:
         each, calls = sum(op.cost for r in self.runs for op in r.ops), 60_000*sum(len(r.ops) for r in self.runs)
         return sum(each + calls if isinstance(w, Another) else each + 200_000*len(w.runs) for w in ways) + 3*calls
 
-    def upstream(self, out): # of the numbers that `out` is made of
+    def upstream(self, out, u=None): # of the numbers that `out` is made of
         out = torch.view_as_real(out) if out.is_complex() else out
-        return self.case.upstream.to(out.dtype).reshape(out.shape)
+        return (self.case.upstream if u is None else u).to(out.dtype).reshape(out.shape)
 
-    def grads(self, change=None, runs=()) -> dict: # {key: gradient}
+    def grads(self, change=None, runs=(), upstream=None) -> dict: # {key: gradient}
         "What autograd gives where `change(run, env)` runs in place of each of `runs`"
         leaves, changed = {k: t.detach().requires_grad_() for k,t in self.leaves.items()}, {id(r) for r in runs}
         env = self.was | {id(t): leaves[k] for k,t in self.leaves.items()}
@@ -403,7 +403,7 @@ class Forward:
             for r in self.runs: change(r, env) if id(r) in changed else go(r.ops, env)
             out = env[id(self.out)]
             found = torch.autograd.grad(torch.view_as_real(out) if out.is_complex() else out, [*leaves.values()],
-                                        self.upstream(out), allow_unused=True, materialize_grads=True)
+                                        self.upstream(out, upstream), allow_unused=True, materialize_grads=True)
         return dict(zip(leaves, found))
 
     def back(self, ways) -> dict: # {key: their gradients, (number of ways, *shape)}

@@ -16,7 +16,7 @@ from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, shake
 from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike, refuse_layout
 from .names import name
 from .report import Row, progress
-from .slopes import Slopes, along_directions, roughness
+from .slopes import Directions, Slopes, roughness
 from .steps import clone, upstream
 from .again import retold, retraced
 
@@ -43,7 +43,7 @@ class FunctionCase(Case):
     graph = False # whether the function itself asks autograd
     def __init__(self, fn, inputs, dtype, luck=None):
         self.source, self.fn, self.inputs, self.dtype = fn, fn, inputs, dtype
-        self.luck, self.slopes, self.kept = luck or Luck(False), {}, None
+        self.luck, self.slopes, self.followed, self.kept = luck or Luck(False), {}, set(), None
         module, self.buffers = fn if isinstance(fn, torch.nn.Module) else getattr(fn, '__self__', None), []
         if isinstance(module, torch.nn.Module):
             own = copy.deepcopy(module).to(dtype) if dtype else copy.deepcopy(module)
@@ -120,9 +120,11 @@ class FunctionCase(Case):
     def written(self, upstream=None): return self.backward(self.parts(self.upstream if upstream is None else upstream))
 
     def right(self, upstream=None):
-        "By the slopes that were measured, where they were; by the function's own backward elsewhere"
+        """By the slopes that were measured, where they were; else by what autograd makes of forward, where that is what the
+        outputs say; and by the function's own backward elsewhere"""
         u = self.upstream if upstream is None else upstream
         own = {} if set(self.slopes) == set(self.leaves) else self.written(u)
+        if more := self.followed - {*self.slopes}: own |= {k: g for k,g in retraced(self).grads(upstream=u).items() if k in more}
         u = u.double().flatten()
         return {k: torch.einsum('o,o...->...', u, self.slopes[k]) if k in self.slopes else own[k] for k in self.leaves}
 
@@ -223,7 +225,7 @@ class _LeafJudge:
         slopes = Slopes(case, k, self.eps, self.most) if infinite else None
         self.endless = [i for i in infinite if slopes.endless(i, g.flatten()[i].item())]
         if len(self.endless) < len(infinite): return self.row('WRONG', explain(g, torch.zeros_like(g), 0))
-        if not self.compared(): return self.by_directions()
+        if self.eps > 1e-4 or not self.compared(): return self.by_directions()
         slopes, far = self.slopes, self.far
         if slopes.whole: case.slopes[k] = slopes.columns.to(case.out.device).view(-1, *self.leaf.shape)
         if slopes.fine: case.blurs = case.blurs | {k: slopes.blur.nan_to_num(0, 0, 0).view(self.leaf.shape).to(g)}
@@ -232,30 +234,48 @@ class _LeafJudge:
         error = self.error()
         small = 1e-2*finite(g).abs().max().item()
         telling = [i for i in slopes.entries if abs(self.values[i]) > small + slopes.least(i)]
-        if not far and self.eps > 1e-4: return self.by_directions()
         if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
-            moved = shaken(case, case.written, max(self.eps, case.rough))[k]
+            moved = shaken(case, case.written, max(self.eps, case.rough))[k].max()
             if finite(g).abs().max() <= 4*moved: return self.row('right', error=error) # 0, but for what rounding leaves
             return self.coarse('differences have too few digits here', error)
-        if not far and (slopes.whole or error is None or error <= max(1e-5, 3*self.eps**0.5)): return self.cast(error)
+        if not far and not slopes.whole and not slopes.fine: return self.by_directions()
+        if not far and (slopes.whole or error is None or error <= 1e-5): return self.cast(error)
         if self.rtol and error is not None and error <= self.rtol: return self.row('right', error=error)
         if not slopes.whole:
             e = self.by_forward()
             if e is not None and all(slopes.agree(i, e.flatten()[i].item()) for i in {*far, *slopes.entries[:50]}):
+                case.followed.add(k)
                 return self.row('WRONG', name(case, k, case.written(), {k: e}, 1e-6, n_rows(case)), error)
-            words = 'the input is too large to name the mistake; try a smaller one'
+            words = 'the input is too large to name the mistake; a smaller one, or reference=, tells more'
             return self.row('WRONG', Diagnosis('unknown', words), error)
         return self.far_off(error)
 
     def by_directions(self):
         "The row where the digits are too few to ask each entry"
-        eps = self.case.rough if self.case.rough > 1e-4 else self.eps # what is cast, or what the outputs show
-        apart, chance, times = along_directions(self.case, self.k, self.g, eps)
-        if chance > 0.2:
-            return self.coarse(f'it computes with a rounding step of about {eps:.0e}, too coarse for differences')
-        if apart <= 2*chance + eps: return self.row('right', error=apart)
-        words = f'about {times:.2g} times what the outputs say, as far as their few digits tell'
-        return self.row('WRONG', Diagnosis('coarse', words), apart)
+        case, k, eps = self.case, self.k, max(self.case.rough, self.eps)
+        looks = [*Directions(case, k, eps).looks(self.most)]
+        if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, eps), max(l.apart/l.size for l in off))
+        size = finite(self.g).abs().max()
+        whole = [(l.room/l.size, l.apart/l.size) for l in looks if not l.part] or [(0. if not size else math.inf, None)]
+        exactly, error = min(whole)
+        nothing = size and size <= 4*shaken(case, case.written, eps)[k].max() # but for what rounding leaves
+        if exactly <= 0.2 or nothing:
+            words = f'all in all to within {exactly:.0%}; its few digits tell no more'*(max(0.01, 4*eps) < exactly <= 0.2)
+            return self.row('right', Diagnosis('right', words), error)
+        return self.coarse(f'it computes with a rounding step of about {eps:.0e}, too coarse for differences', error)
+
+    def named(self, off, eps):
+        "The mistake in a gradient that looks are off of; by what autograd makes of what forward did, if that is known"
+        case, k, e = self.case, self.k, self.by_forward()
+        if e is not None and rel_error(self.g.double(), e.double()) > 4*eps:
+            case.followed.add(k)
+            words = name(case, k, case.written(), {k: e}, max(1e-6, 4*eps), n_rows(case))
+            if words.kind != 'unknown': return words
+        times = [l.told/l.seen if l.seen else math.inf for l in off]
+        where = '' if not off[0].part else f' in {" and ".join(dict.fromkeys(l.part for l in off[:2]))}'
+        if max(times) - min(times) <= 0.2*abs(times[0]): words = f'about {times[0]:.3g} times what the outputs say{where}'
+        else: words = f'{max(l.apart/l.size for l in off):.0%} off what the outputs say{where}'
+        return Diagnosis('coarse', f'{words}, as far as their few digits tell')
 
     def coarse(self, words, error=None):
         return self.row('not judged', Diagnosis('coarse', f'{words}; wanted reference='), error)
@@ -379,7 +399,7 @@ class _Habits:
         case = self.case
         if (found := wrong()) and not self.steady:
             eps, self.steady = max(self.eps, *[torch.finfo(t.dtype).eps for t in case.leaves.values()]), True
-            moved = shaken(case, case.written, eps)
+            moved = {k: m.max() for k,m in shaken(case, case.written, eps).items()}
             nothing = {k: 16*m for k,m in moved.items() if m > finite(self.base[k]).abs().max()/4}
             case.blurs = case.blurs | {k: case.blurs.get(k, 0.) + m for k,m in nothing.items()}
             found = wrong()

@@ -15,8 +15,9 @@ from .calls import FunctionCase, PairCase, as_tensor, habits, is_float, judge_le
 from .compare import Diagnosis, rel_error, rtols
 from .gradcheck import refuse_nonfinite
 from .judge import at_a_kink, excuse, shaken
-from .measure import (
-    Luck, Problem, all_finite, dice_kept, off, refuse_inference, refuse_layout, rounding_losses, sentence, where_luck_is)
+from fastgroundup.measure import (
+    Luck, Problem, all_finite, dice_kept, off, refuse_inference, refuse_layout, rounding_losses, sentence, typical,
+    where_luck_is)
 from .names import name
 from .paste import of_function, of_pair
 from .report import Report, Row
@@ -167,6 +168,13 @@ def _in_own_dtype(report, fn, inputs, dtype, kind):
         report.rows = [q._replace(verdict='WRONG', diagnosis=words) if q.name == r.name else q for q in report.rows]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
+def _too_large(g, e, low, lost, eps):
+    "Everywhere, where `g` is by one factor too large or too small, which rounding is not, as it evens out; else nowhere"
+    def times(t): return ((t*e).sum()/(e*e).sum().clamp(min=1e-300)).item()
+    size = torch.linalg.vector_norm(torch.maximum(lost, e.abs()))/torch.linalg.vector_norm(e).clamp(min=1e-300)
+    most = max((2 + 14/e.numel()**0.5)*(eps*size.item() + abs(times(low) - 1)), 1e-6)
+    return torch.full_like(e, abs(times(g) - 1) > most, dtype=torch.bool)
+
 def _against_reference(report, fn, inputs, reference, dtype, rtol=None, kind=FunctionCase):
     """Fill in the report of `check_function` where there is a reference
 
@@ -196,8 +204,10 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None, kind=Fun
         room = 16*eps*torch.maximum(lost[k], e.abs()) + 4*(t - e).abs()*(not itself) + digits.smallest_normal
         far, error, verdict, words = off(g, e, room), rel_error(g, e), 'right', Diagnosis('right', '')
         if far.any():
-            near = near or shaken(fine, fine.written, max(eps, torch.finfo(torch.float64).eps))
-            if near[k] > e.abs().max()/4: far = off(g, e, room + 8*near[k]) # 0, but for what rounding leaves
+            near = near or shaken(fine, fine.written, max(eps, digits.eps/2), 4)
+            nothing = near[k].max() > e.abs().max()/4 # but for what rounding leaves
+            far = off(g, e, room + 8*(near[k].max() if nothing else near[k]) + digits.eps*typical(e)) # a digit of the usual
+        if not far.any() and not itself: far = _too_large(g, e, t, lost[k], max(ours, digits.eps/4))
         if not itself:
             beside = f'that of the reference in {short} {rel_error(t, e):.1e}'
             report.remarks.append(f'{k}: the gradient is {error:.1e} off, {beside}')

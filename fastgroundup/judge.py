@@ -157,15 +157,16 @@ def others(case:Case, found:dict, wanted:dict, most:float=0.) -> list: # keys
 def shaken(case:Case, # with `leaves` and their gradients
            written, # the gradients, as a function of nothing
            eps:float, # a rounding step of what goes in
-          ) -> dict: # {key: a number}
-    """How far gradients move with a rounding of what goes in, from before and from behind
+           many:int=2, # how often they are moved
+          ) -> dict: # {key: tensor}
+    """How far each entry of the gradients moves with a rounding of what goes in, from before and from behind
 
     What is 0 by mathematics moves by as much as it is."""
     gen, kept, base = torch.Generator().manual_seed(11), {k: t.data for k,t in case.leaves.items()}, written()
     def near(t): return (t.double()*(1 + 2*eps*torch.randn(t.shape, generator=gen, dtype=torch.float64).to(t.device))).to(t.dtype)
     upstream = case.upstream
-    found = dict.fromkeys(base, 0.)
-    for _ in range(2):
+    found = {k: torch.zeros_like(t) for k,t in kept.items()}
+    for _ in range(many):
         try:
             for k,t in case.leaves.items(): t.data = near(kept[k])
             case.upstream = near(upstream)
@@ -176,7 +177,7 @@ def shaken(case:Case, # with `leaves` and their gradients
             case.upstream = upstream
         for k,g in moved.items():
             if g is None or base[k] is None or g.shape != base[k].shape or not g.numel(): continue
-            found[k] = max(found[k], finite(g - base[k]).abs().max().item())
+            found[k] = torch.maximum(found[k], finite(g - base[k]).abs())
     return found
 
 def out_of_proportion(case:Case,

@@ -7,9 +7,11 @@ __all__ = []
 
 # %% ../nbs/04n_slopes.ipynb #d46d2ec2
 import math, random
+from typing import NamedTuple
 
 import torch
-from .measure import Case, typical
+from .judge import shaken
+from .measure import Case, all_finite, typical
 
 # %% ../nbs/04n_slopes.ipynb #13a27f8a
 class Slopes:
@@ -81,7 +83,8 @@ class Slopes:
             near = blur + ((1e-6 if n else 1e-7) if self.fine else 16*self.eps)*abs(e) + self.floor + least
             close = abs(e - value) <= near
             if value == 0 and not column.any(): return self.keep(i, column, 0., True)
-            if blur <= (1e-2 if self.fine else 0.05)*abs(e) + self.floor + least: # it tells something
+            size = abs(e) if self.fine else max(abs(e), abs(value)) # a slope that is known to be small tells as much
+            if blur <= (1e-2 if self.fine else 0.05)*size + self.floor + least: # it tells something
                 if close: break
                 if any(abs(e - f) <= near + also for f,also in sharp): # two say the same, and it is another
                     if found := self.nearby(i, value, least): return self.keep(i, *found, True)
@@ -118,24 +121,99 @@ class Slopes:
         grows = abs(nearest) > 5*abs(near) > 25*abs(far)
         return grows and (math.isfinite(value) or not math.isnan(value) and (nearest > 0) == (value > 0))
 
-def along_directions(case:Case, k,
-                     g:torch.Tensor, # a gradient of the leaf `k`
-                     eps:float, # the rounding step that `forward` has: 1e-4 or more
-                    ) -> tuple: # relative error, how much of it may be chance, and how many times too large `g` is
-    "Judge `g` where digits are few by long steps along random directions, on which what rounding does evens out"
-    leaf, u, many = case.leaves[k].detach(), case.upstream.double(), 16
-    gen, h = torch.Generator(leaf.device).manual_seed(9), eps**(1/3)
-    scale, rows = leaf.abs().clamp(min=0.1*typical(leaf)), []
-    for _ in range(many):
-        v = torch.where(torch.rand(leaf.shape, generator=gen, device=leaf.device) < 0.5, -scale, scale)
-        def slope(h): return (u*(case.moved(k, h*v).double() - case.moved(k, -h*v).double())).sum().item()/(2*h)
-        rows.append((slope(h), slope(h/2), (g.double()*v.double()).sum().item()))
-    wide, near, told = torch.tensor(rows, dtype=torch.float64).T
-    seen, norm = (4*near - wide)/3, torch.linalg.vector_norm
-    size = max(norm(seen).item(), norm(told).item(), 1e-300)
-    digits = norm(u*case.out.double()).item() + norm(g.double()*leaf.double()).item() # of what comes out, and goes in
-    blur = 0.4*eps*many**0.5*digits/h + norm(near - wide).item()/3
-    return norm(seen - told).item()/size, blur/size, (told @ seen/(seen @ seen).clamp(min=1e-300)).item()
+class Look(NamedTuple):
+    "What a gradient says of moves of a part of a leaf, and what the outputs say: of several moves"
+    part:str # in words; '' for all of the leaf
+    told:float # by the gradient
+    seen:float # of the outputs
+    apart:float # those two
+    room:float # how far apart they may be by chance, by rounding, and by what is cut off
+    @property
+    def off(self): return not self.apart <= self.room
+    @property
+    def size(self): return max(abs(self.told), abs(self.seen), 1e-300)
+
+def _parts(shape):
+    "`(words, mask)`: all of a leaf, its first and last lines along its axes, and blocks of them"
+    yield '', torch.ones(shape, dtype=torch.bool)
+    for axis in [a for a in dict.fromkeys((0, len(shape) - 1)) if shape and shape[a] > 1]:
+        n, what = shape[axis], 'entry' if len(shape) == 1 else ('row', 'column')[axis] if len(shape) == 2 else f'line of axis {axis}'
+        blocks = {f'the last {what}': (n - 1, n), f'the first {what}': (0, 1)}
+        cuts = [round(i*n/4) for i in range(5)]*(n >= 8)
+        for words,(low,high) in [*blocks.items(), *((f'{what} {i} to {j-1}', (i, j)) for i,j in zip(cuts, cuts[1:]))]:
+            mask = torch.zeros(shape, dtype=torch.bool)
+            mask.narrow(axis, low, high - low).fill_(True)
+            yield words, mask
+
+class Directions:
+    """A gradient judged where digits are few, by moves of many entries at once, over which what rounding does evens out
+
+    Three ways: the entries go the way of the gradient, so that they do not cancel; or as chance has it, and the upstream
+    gradient is what such a move made of the outputs, so that those do not; or all is as chance has it."""
+    def __init__(self, case, k, eps): # eps: the rounding step that forward has
+        self.case, self.k, self.eps, self.leaf = case, k, eps, case.leaves[k].detach()
+        self.gen = torch.Generator().manual_seed(9)
+        self.scale = self.leaf.abs().clamp(min=0.1*typical(self.leaf))
+        self.moves = shaken(case, case.written, eps)[k].double()/2
+
+    def random(self, shape): return torch.rand(shape, generator=self.gen).to(self.leaf.device)
+
+    def outputs(self, v): return self.case.moved(self.k, v).double()
+
+    def move(self, mask, way):
+        "One move of what `mask` takes, at four lengths: what the gradient says, and the outputs; None if they stay"
+        case, leaf, h = self.case, self.leaf, self.eps**(1/3)
+        size = self.scale*(0.5 + self.random(leaf.shape)).to(leaf)*mask
+        v = torch.where(self.random(leaf.shape) < 0.5, -size, size)
+        u = torch.randn(case.out.shape, generator=self.gen).to(case.out)
+        if way == 'outputs':
+            by = self.outputs(1.3*h*v) - self.outputs(-1.3*h*v)
+            if not by.any() or not all_finite(by): return None
+            u = (by/typical(by)).to(u)
+        g, u, out = case.written(u)[self.k].double(), u.double(), case.out.double()
+        if way == 'gradient': v = torch.where(g == 0, v, torch.copysign(size.double(), g).to(v))
+        found = []
+        for length in (2*h, h, h/2, h/4):
+            by, up, down = length*v, self.outputs(length*v), self.outputs(-length*v)
+            step = ((leaf + by).double() - (leaf - by).double())/(2*length) # as its digits have it
+            seen, bent = (u*(up - down)).sum().item(), up + down - 2*out
+            sure = bent.abs() > 4*case.eps*out.abs()
+            bend = (u*bent)[sure].abs().sum().item() + abs((u*bent)[~sure].sum().item())
+            found.append([(g*step).sum().item(), seen/(2*length), bend/(2*length)])
+        digits = case.eps*torch.linalg.vector_norm(u*out).item()/h # of what comes out
+        return found, (self.moves*v.abs()).sum().item(), digits
+
+    def look(self, part, mask, way, many=6):
+        "At the length that leaves least to chance; None where nothing moves"
+        moves = [self.move(mask.to(self.leaf.device), way) for _ in range(many)]
+        if None in moves: return None
+        found, moved, digits = zip(*moves)
+        told, seen, bends = torch.tensor(found, dtype=torch.float64).movedim(-1, 0)
+        best, apart, half = None, told - seen, many**0.5
+        moved, digits = sum(moved)/many, sum(digits)/many
+        def size(t): return torch.linalg.vector_norm(t).item()/half
+        for i in range(3):
+            far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated; and by how much
+            if way == 'chance': # what adds up to nothing
+                said = Look(part, size(told[:,i+1]), size(told[:,i+1] - far), size(far), 5*size(cut))
+            else:
+                by_chance = max(far.std().item(), 1.2*size(cut - cut.mean()))/half
+                said = Look(part, told[:,i+1].mean().item(), (told[:,i+1] - far).mean().item(), abs(far.mean().item()),
+                            5*by_chance + abs(cut.mean().item()))
+            rounding = max(1.5*self.eps*said.size, moved/(half if way == 'chance' else 1))
+            kink = torch.minimum(bends[:,i], bends[:,i+1]).mean().item() # which does not shrink with the length
+            said = said._replace(room=max(said.room, 0.8*2**i*digits) + kink + rounding)
+            if math.isfinite(said.apart) and (best is None or said.room < best.room): best = said
+        return best
+
+    def looks(self, most:int): # yields what was seen; most: how many moves there is time for
+        ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']
+        for part,mask in _parts(self.leaf.shape):
+            for way in ways:
+                if part and most <= 0: return
+                look, most = self.look(part, mask, way), most - 60
+                if look and (look.off or not part and look.room > 0.1*look.size): look = self.look(part, mask, way, 24) # surely
+                if look: yield look
 
 def roughness(case:Case, k) -> float: # a rounding step
     "The one that the function's own outputs show, where they do not follow a small step of the leaf `k`"
