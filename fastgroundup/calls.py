@@ -234,11 +234,8 @@ class _LeafJudge:
         error = self.error()
         small = 1e-2*finite(g).abs().max().item()
         telling = [i for i in slopes.entries if abs(self.values[i]) > small + slopes.least(i)]
-        if not far and not slopes.fine and telling and len({*telling} & {*slopes.dim}) > len(telling)//2:
-            moved = shaken(case, case.written, max(self.eps, case.rough))[k].max()
-            if finite(g).abs().max() <= 4*moved: return self.row('right', error=error) # 0, but for what rounding leaves
-            return self.coarse('differences have too few digits here', error)
-        if not far and not slopes.whole and not slopes.fine: return self.by_directions()
+        dim = len({*telling} & {*slopes.dim}) > len(telling)//2
+        if not far and not slopes.fine and (dim or not slopes.whole): return self.by_directions()
         if not far and (slopes.whole or error is None or error <= 1e-5): return self.cast(error)
         if self.rtol and error is not None and error <= self.rtol: return self.row('right', error=error)
         if not slopes.whole:
@@ -253,7 +250,7 @@ class _LeafJudge:
     def by_directions(self):
         "The row where the digits are too few to ask each entry"
         case, k, eps = self.case, self.k, max(self.case.rough, self.eps)
-        looks = [*Directions(case, k, eps).looks(self.most)]
+        looks = [*Directions(case, k, eps).looks(self.most)] # the first of them of all entries
         if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, eps), max(l.apart/l.size for l in off))
         size = finite(self.g).abs().max()
         whole = [(l.room/l.size, l.apart/l.size) for l in looks if not l.part] or [(0. if not size else math.inf, None)]

@@ -66,7 +66,8 @@ def _floats(fn, inputs): # inputs in floating point, and a module's parameters
 def _refuse_arguments(inputs, fn=None):
     refuse_inference()
     tensors = {f'input {i}': t for i,t in enumerate(inputs) if isinstance(t, Tensor)}
-    device = next((t.device for t in tensors.values()), None)
+    device, asked = next((t.device for t in tensors.values()), None), any(t.requires_grad for t in tensors.values())
+    hint = ', or requires_grad of the other inputs, if it is a constant such as a mask'
     for k,t in tensors.items():
         kind = 'nested' if t.is_nested else 'meta' if t.device.type == 'meta' else ''
         if kind: raise ValueError(f'{k} is a {kind} tensor; wanted one with numbers in one piece')
@@ -76,7 +77,7 @@ def _refuse_arguments(inputs, fn=None):
             raise ValueError(f'{k} is {str(t.dtype)[6:]}; '
                              'wanted float64, float32, bfloat16, float16 or complex numbers')
         if t.device != device: raise ValueError(f'{k} is on {t.device}, others on {device}; wanted one device')
-        if is_float(t): refuse_nonfinite(k, t)
+        if is_float(t) and (t.requires_grad or not asked): refuse_nonfinite(k, t, hint)
     if not _floats(fn, inputs):
         raise ValueError('no floating-point tensor among the inputs; '
                          "wanted one at least (of numpy's arrays: check_pair)")
@@ -179,6 +180,7 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None, kind=Fun
     """Fill in the report of `check_function` where there is a reference
 
     The function runs in its own dtype, the reference in float64 and in that dtype."""
+    report.beside = 'reference'
     case = kind(fn, inputs, dtype)
     fine, low = (kind(reference, inputs, d) for d in (torch.float64, dtype))
     itself = reference is fn # which says nothing of what it loses in its own dtype
@@ -349,9 +351,10 @@ def _in_common(rows, kind):
     failed = [kind in r.kinds for r in rows]
     conditions = [(words, [meets(r) for r in rows]) for words,meets in _conditions(rows)]
     words = next((words for words,met in conditions if met == failed), None)
+    def also(words): return words.removeprefix('wrong ').removeprefix('only ')
     if not words: # two conditions at once
         single = [(w, met) for w,met in conditions if all(m for m,f in zip(met, failed) if f)]
-        words = next((f'{a}, and {b.removeprefix("wrong ")}' for (a,p),(b,q) in itertools.combinations(single, 2)
+        words = next((f'{a}, but only {also(b)}' for (a,p),(b,q) in itertools.combinations(single, 2)
                       if [x and y for x,y in zip(p, q)] == failed), None)
     words = words or f'no pattern: wrong in {sum(failed)} of {len(rows)}'
     if kind != 'numbers': return _notes[kind] + f' ({words})'*(words != 'wrong everywhere')
@@ -361,8 +364,8 @@ def _where(failed):
     "In which rows or columns the entries are wrong, where that is the same in all that fail"
     masks = [next((w.diagnosis.off for w in r.report.wrong if w.diagnosis.off is not None), None) for r in failed]
     if not masks or any(m is None or not m.ndim for m in masks): return ''
-    for axis in range(min(m.ndim for m in masks)):
-        lines = [m.movedim(axis, 0).reshape(m.shape[axis], -1).any(1) for m in masks]
+    axes = [[m.movedim(axis, 0).reshape(m.shape[axis], -1).any(1) for m in masks] for axis in range(min(m.ndim for m in masks))]
+    for axis,lines in sorted(enumerate(axes), key=lambda x: sum(l.double().mean().item() for l in x[1])): # the fewest lines
         if all(l.all() for l in lines): continue
         at = [(l.nonzero().flatten().tolist(), len(l)) for l in lines]
         what = {0: 'rows', 1: 'columns'}.get(axis) if masks[0].ndim == 2 else None
@@ -383,10 +386,15 @@ def _checked(fn, inputs, dtype, reference):
     if not report.rows: return check_function(fn, *inputs, dtype=dtype) # it does not run there
     return check_function(fn, *inputs, reference=fn, dtype=dtype) if report.ok else report
 
+def _laid(f, inputs, dtype):
+    "The inputs in a layout and a dtype"
+    return [f(t.to(dtype)).requires_grad_(t.requires_grad) if is_float(t) else t for t in inputs]
+
 def sweep(fn, # a callable of tensors, as check_function takes it
           make, # make(*size) -> the inputs, or the one input
           sizes, # numbers or tuples: what to call make with
-          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64
+          dtypes=(torch.float64,), # to check in; below float64 against `reference`, or `fn` itself in float64;
+                                   # a size that `fn` does not take in float64 is checked in the dtype that make gives
           reference=None, # a function of the same inputs in plain torch operations
          ) -> Sweep: # its pattern says what the failures have in common
     "Check `fn` over sizes, dtypes and layouts of its inputs, and say what the failures have in common"
@@ -398,11 +406,14 @@ def sweep(fn, # a callable of tensors, as check_function takes it
         with dice_kept(): given = make(*size)
         given = [*given] if isinstance(given, (tuple, list)) else [given]
         for layout,f in _layouts.items():
-            laid = [f(t.to(dtype)).requires_grad_(t.requires_grad) if is_float(t) else t for t in given]
+            laid = _laid(f, given, dtype)
             tensors = [t for t in laid if isinstance(t, Tensor)]
             if layout != 'contiguous' and all(t.is_contiguous() and not t.storage_offset() for t in tensors): continue
-            with dice_kept(): report = _checked(fn, laid, dtype, reference)
-            rows.append(SweepRow(size, dtype, layout, tuple(tuple(t.shape) for t in tensors), report))
+            with dice_kept(): report, used = _checked(fn, laid, dtype, reference), dtype
+            own = next((t.dtype for t in given if is_float(t)), dtype)
+            if dtype == torch.float64 != own and not report.rows: # it does not run there
+                with dice_kept(): report, used = _checked(fn, _laid(f, given, own), own, reference), own
+            rows.append(SweepRow(size, used, layout, tuple(tuple(t.shape) for t in tensors), report))
     return Sweep(_title(fn), rows)
 
 # %% ../nbs/04k_shell.ipynb #e7676c2a
@@ -427,15 +438,18 @@ from .train import _wanted_device
 
 # %% ../nbs/04k_shell.ipynb #b37190eb
 def _shaped(text, dtype):
-    "The tensor that `4,3`, `4,3:10` or `()` asks for, the number in `=0.1`; `ValueError` for anything else"
+    """The tensor that `4,3`, `4,3:10`, `4,3:bool`, `4,3:fixed` or `()` asks for, the number in `=0.1`; `ValueError` for
+    anything else"""
     shape, _, below = text.partition(':')
+    kind, below = (below, '') if below in ('bool', 'fixed') else ('', below)
     try:
         if text[:1] == '=': return float(text[1:]) if {*text} & {*'.einf'} else int(text[1:])
         shape, below = [int(n) for n in shape.split(',')] if shape != '()' else [], int(below or 0)
         if min(shape, default=1) < 1 or below < 0 or math.prod(shape) > 10**9: raise ValueError
     except ValueError:
         raise ValueError(f'{text}; wanted a shape such as 4,3, or () of a single number, 4,3:10 for integers below 10, '
-                         'or =0.1 for a plain number') from None
+                         '4,3:bool for a mask, 4,3:fixed for a constant, or =0.1 for a plain number') from None
+    if kind == 'bool': return torch.rand(shape) < 0.5
     return torch.randint(below, shape) if below else torch.randn(shape, dtype=torch.float64).to(dtype)
 
 def _found(what, *more):
@@ -466,7 +480,12 @@ def _check_own(what, inputs, params, backward, dtype, seed, asked):
         except TypeError as e:
             raise ValueError(f'{what} with {len(given)} parameters: {e}; '
                              'wanted --params, shapes of what it is made with') from None
+    fixed = [t.endswith(':fixed') for t in inputs]
+    if any(fixed) and (isinstance(f, Module) or backward):
+        raise ValueError(f'{what} with a :fixed input; wanted one of a single function, '
+                         'whose other inputs have a gradient')
     if isinstance(f, Module): return check_grads(f, *made)
+    if any(fixed): made = [t.requires_grad_(not c) if isinstance(t, Tensor) and is_float(t) else t for t,c in zip(made, fixed)]
     if backward:
         kinds = {getattr(v, '__name__', '') for v in vars(sys.modules[f.__module__]).values() if isinstance(v, ModuleType)}
         if 'numpy' in kinds and 'torch' not in kinds: made = [t.numpy() if isinstance(t, Tensor) else t for t in made]
@@ -476,7 +495,8 @@ def _check_own(what, inputs, params, backward, dtype, seed, asked):
                          'the other half of a pair, or --backward None for a function that gives (loss, gradient)')
     report = check_function(f, *made, dtype=dtype if asked else None)
     if report.rows or asked: return report
-    short = check_function(f, *[t.float() if isinstance(t, Tensor) and is_float(t) else t for t in made])
+    def single(t): return t.detach().float().requires_grad_(t.requires_grad)
+    short = check_function(f, *[single(t) if isinstance(t, Tensor) and is_float(t) else t for t in made])
     return short if short.rows else report # it does not take float64
 
 def _all_autograd(f, inputs):
@@ -546,7 +566,8 @@ def _compared(by_hand, by_autograd):
 def fastgroundup_check(
         what:Param("file.py::name of a layer, a function or a pair; none: the lesson's network",
                    str, opt=False, nargs='?')='',
-        inputs:Param('shapes of the inputs, such as 4,3 3; 4,3:10 for integers below 10; =0.1 for a number', str, nargs='*')=None,
+        inputs:Param('shapes of the inputs, such as 4,3 3; 4,3:10 for integers below 10; 4,3:bool for a mask; '
+                     '4,3:fixed for a constant; =0.1 for a number', str, nargs='*')=None,
         params:Param("shapes of what a layer's class is made with", str, nargs='*')=None,
         backward:str='', # name of the backward of a pair; None: the function gives (loss, gradient)
         seed:int=42, # seed of the weights and the inputs

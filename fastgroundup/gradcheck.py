@@ -19,10 +19,10 @@ from .steps import Random, by_autograd, by_hand, judged, other_inputs, other_ups
 from .tape import Module, named_args, refuse_inputs
 
 # %% ../nbs/04_gradcheck.ipynb #ebfd05bc
-def refuse_nonfinite(name:str, t:Tensor): # `ValueError` where an entry of `t` is not finite
+def refuse_nonfinite(name:str, t:Tensor, more:str=''): # `ValueError` where an entry of `t` is not finite
     if all_finite(t): return
     where = (~t.isfinite()).nonzero()[0].tolist()
-    raise ValueError(f'{name} is {t[tuple(where)].item()} at {where}; wanted finite numbers')
+    raise ValueError(f'{name} is {t[tuple(where)].item()} at {where}; wanted finite numbers{more}')
 
 # %% ../nbs/04_gradcheck.ipynb #c529d763
 def check_grads(layer:Module, # a layer, a composite or a Model

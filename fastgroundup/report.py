@@ -69,6 +69,7 @@ class Report:
 
     `ok` is true where every gradient is right and there are no notes; `wrong` has the rows that are not right."""
     most = 20 # rows, beyond which those that are right are folded
+    beside = 'autograd' # what the gradients were compared with
 
     def __init__(self, title): self.title, self.rows, self.notes, self.remarks, self.case = title, [], [], [], None
 
@@ -84,11 +85,13 @@ class Report:
 
     def _table(self, rows):
         def number(e): return '–' if e is None else '0' if e == 0 else f'{e:.1e}'
-        yield 'tensor', 'verdict', 'diagnosis', 'shape', 'dtype', 'largest |g|', 'vs autograd', 'vs differences'
-        for r in rows:
+        errors = {f'vs {self.beside}': [r.autograd for r in rows], 'vs differences': [r.numeric for r in rows]}
+        errors = {k: v for k,v in errors.items() if any(e is not None for e in v)} # what was not asked has no column
+        yield 'tensor', 'verdict', 'diagnosis', 'shape', 'dtype', 'largest |g|', *errors
+        for r,*es in zip(rows, *errors.values()):
             shape, dtype = str(tuple(r.shape)), str(r.dtype).removeprefix('torch.')
             largest = '–' if r.largest is None else f'{r.largest:.3g}'
-            yield r.name, r.verdict, str(r.diagnosis), shape, dtype, largest, number(r.autograd), number(r.numeric)
+            yield r.name, r.verdict, str(r.diagnosis), shape, dtype, largest, *map(number, es)
 
     def _summary(self):
         n, wrong, unknown = len(self.rows), len(self.wrong), sum(r.verdict == 'not judged' for r in self.rows)
