@@ -170,16 +170,20 @@ class Directions:
             by = self.outputs(1.3*h*v) - self.outputs(-1.3*h*v)
             if not by.any() or not all_finite(by): return None
             u = (by/typical(by)).to(u)
-        g, u, out = case.written(u)[self.k].double(), u.double(), case.out.double()
+        g, u, out, far = case.written(u)[self.k].double(), u.double(), case.out.double(), []
         if way == 'gradient': v = torch.where(g == 0, v, torch.copysign(size.double(), g).to(v))
         found = []
         for length in (2*h, h, h/2, h/4):
             by, up, down = length*v, self.outputs(length*v), self.outputs(-length*v)
             step = ((leaf + by).double() - (leaf - by).double())/(2*length) # as its digits have it
-            seen, bent = (u*(up - down)).sum().item(), up + down - 2*out
+            seen, bent, by = (u*(up - down)).sum().item(), up + down - 2*out, (up - down).abs()
+            far.append(by)
             sure = bent.abs() > 4*case.eps*out.abs()
             bend = (u*bent)[sure].abs().sum().item() + abs((u*bent)[~sure].sum().item())
             found.append([(g*step).sum().item(), seen/(2*length), bend/(2*length)])
+        moved, few = far[0] > 0, far[-1] > 0
+        if few.any() and few.sum() < 0.7*moved.sum() and far[-1][few].median() > 8*case.eps*out[moved].abs().median():
+            return [[0., 0., math.inf]]*4, 0., 0. # jumps: with shorter moves fewer outputs move, and those far
         digits = case.eps*torch.linalg.vector_norm(u*out).item()/h # of what comes out
         return found, (self.moves*v.abs()).sum().item(), digits
 
@@ -201,9 +205,10 @@ class Directions:
                 said = Look(part, told[:,i+1].mean().item(), (told[:,i+1] - far).mean().item(), abs(far.mean().item()),
                             5*by_chance + abs(cut.mean().item()))
             rounding = max(1.5*self.eps*said.size, moved/(half if way == 'chance' else 1))
-            kink = torch.minimum(bends[:,i], bends[:,i+1]).mean().item() # which does not shrink with the length
-            said = said._replace(room=max(said.room, 0.8*2**i*digits) + kink + rounding)
-            if math.isfinite(said.apart) and (best is None or said.room < best.room): best = said
+            bend = torch.minimum(bends[:,i], bends[:,i+1]) # at a kink, which does not shrink with the length
+            said = said._replace(room=max(said.room, 0.8*2**i*digits) + (size(bend) if way == 'chance' else bend.mean().item()) + rounding)
+            if not math.isfinite(said.apart + said.room): said = Look(part, 0., 0., 0., math.inf) # it tells nothing
+            if best is None or said.room < best.room: best = said
         return best
 
     def looks(self, most:int): # yields what was seen; most: how many moves there is time for
