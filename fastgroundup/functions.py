@@ -205,11 +205,12 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None, kind=Fun
         g, e, t = written[k].double(), right[k], lowest[k].double()
         room = 16*eps*torch.maximum(lost[k], e.abs()) + 4*(t - e).abs()*(not itself) + digits.smallest_normal
         far, error, verdict, words = off(g, e, room), rel_error(g, e), 'right', Diagnosis('right', '')
+        nothing = False # is it 0, but for what rounding leaves?
         if far.any():
-            near = near or shaken(fine, fine.written, max(eps, digits.eps/2), 4)
-            nothing = near[k].max() > e.abs().max()/4 # but for what rounding leaves
+            near = near or shaken(fine, fine.written, max(eps, digits.eps/2, torch.finfo(torch.float64).eps), 4)
+            nothing = bool(near[k].max() > e.abs().max()/4)
             far = off(g, e, room + 8*(near[k].max() if nothing else near[k]) + digits.eps*typical(e)) # a digit of the usual
-        if not far.any() and not itself: far = _too_large(g, e, t, lost[k], max(ours, digits.eps/4))
+        if not (far.any() or itself or nothing): far = _too_large(g, e, t, lost[k], max(ours, digits.eps/4))
         if not itself:
             beside = f'that of the reference in {short} {rel_error(t, e):.1e}'
             report.remarks.append(f'{k}: the gradient is {error:.1e} off, {beside}')
