@@ -134,16 +134,18 @@ class Look(NamedTuple):
     def size(self): return max(abs(self.told), abs(self.seen), 1e-300)
 
 def _parts(shape):
-    "`(words, mask)`: all of a leaf, its first and last lines along its axes, and blocks of them"
+    "`(words, mask)`: all of a leaf, its last and first lines along its axes, and blocks of them"
     yield '', torch.ones(shape, dtype=torch.bool)
+    lines, blocks = [], []
     for axis in [a for a in dict.fromkeys((0, len(shape) - 1)) if shape and shape[a] > 1]:
-        n, what = shape[axis], 'entry' if len(shape) == 1 else ('row', 'column')[axis] if len(shape) == 2 else f'line of axis {axis}'
-        blocks = {f'the last {what}': (n - 1, n), f'the first {what}': (0, 1)}
+        n, what = shape[axis], f'line of axis {axis}' if len(shape) > 2 else 'entry' if len(shape) == 1 else ('row', 'column')[axis]
+        lines += [(f'the last {what}', axis, n - 1, n), (f'the first {what}', axis, 0, 1)]
         cuts = [round(i*n/4) for i in range(5)]*(n >= 8)
-        for words,(low,high) in [*blocks.items(), *((f'{what} {i} to {j-1}', (i, j)) for i,j in zip(cuts, cuts[1:]))]:
-            mask = torch.zeros(shape, dtype=torch.bool)
-            mask.narrow(axis, low, high - low).fill_(True)
-            yield words, mask
+        blocks += [(f'{what} {i} to {j-1}', axis, i, j) for i,j in zip(cuts, cuts[1:])]
+    for words,axis,low,high in lines + blocks:
+        mask = torch.zeros(shape, dtype=torch.bool)
+        mask.narrow(axis, low, high - low).fill_(True)
+        yield words, mask
 
 class Directions:
     """A gradient judged where digits are few, by moves of many entries at once, over which what rounding does evens out
