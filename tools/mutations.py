@@ -19,7 +19,7 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("            u = (by/typical(by)).to(u)", "            u = torch.ones_like(u)"),
         ("        if way == 'gradient': v = torch.where", "        if False: v = torch.where"),
         ("        ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']", "        ways = ['gradient']"),
-        ("            far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated", "            far, cut = apart[:,i]/2, apart[:,i+1] - apart[:,i] # extrapolated"),
+        ("            far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated", "            far, cut = apart[:,i+1] - apart[:,i], apart[:,i+1] - apart[:,i] # extrapolated"),
     ],
     '00_data': [
         ('if own and n_train == 50_000: n_train = own', 'if own: n_train = 50'),
