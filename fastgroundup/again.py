@@ -339,7 +339,8 @@ class Forward:
         for op in seen.ops[::-1]: # of what nothing is made, nothing comes back
             if not used.isdisjoint(map(id, op.outs)):
                 used |= {id(t) for t in tree_leaves((op.args, op.kwargs)) if isinstance(t, Tensor)}
-                kept.insert(0, op)
+                kept.append(op)
+        kept.reverse()
         for op in kept:
             if any(id(t) in behind for t in op.given): behind |= {id(t) for t in op.outs if _numbers(t)}
         for at,ops in itertools.groupby(kept, lambda op: op.at):
