@@ -251,7 +251,7 @@ class _LeafJudge:
         "The row where the digits are too few to ask each entry"
         case, k, eps = self.case, self.k, max(self.case.rough, self.eps)
         looks = [*Directions(case, k, eps).looks(self.most)] # the first of them of all entries
-        if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, eps), max(l.apart/l.size for l in off))
+        if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, looks, eps), max(l.apart/l.size for l in off))
         size = finite(self.g).abs().max()
         whole = [(l.room/l.size, l.apart/l.size) for l in looks if not l.part] or [(0. if not size else math.inf, None)]
         exactly, error = min(whole)
@@ -261,16 +261,20 @@ class _LeafJudge:
             return self.row('right', Diagnosis('right', words), error)
         return self.coarse(f'it computes with a rounding step of about {eps:.0e}, too coarse for differences', error)
 
-    def named(self, off, eps):
-        "The mistake in a gradient that looks are off of; by what autograd makes of what forward did, if that is known"
+    def named(self, off, looks, eps):
+        "The mistake in a gradient that some of the looks are off of; by what autograd makes of what forward did, if that is known"
         case, k, e = self.case, self.k, self.by_forward()
         if e is not None and rel_error(self.g.double(), e.double()) > 4*eps:
             case.followed.add(k)
             words = name(case, k, case.written(), {k: e}, max(1e-6, 4*eps), n_rows(case))
             if words.kind != 'unknown': return words
-        times = [l.told/l.seen if l.seen else math.inf for l in off]
-        where = '' if not off[0].part else f' in {" and ".join(dict.fromkeys(l.part for l in off[:2]))}'
-        if max(times) - min(times) <= 0.2*abs(times[0]): words = f'about {times[0]:.3g} times what the outputs say{where}'
+        parts = [l for l in off if l.part]
+        most, whole = (max((l.apart/l.size for l in off if bool(l.part) == part), default=0.) for part in (True, False))
+        if most > 1.5*whole: # not everywhere
+            off = [l for l in parts if l.apart/l.size > 0.9*most]
+        where = f' in {" and ".join([*dict.fromkeys(l.part for l in off)][:2])}'*bool(off[0].part)
+        times = [l.told/l.seen if l.seen else math.inf for l in off if l.way != 'chance'] or [math.inf]
+        if math.isfinite(times[0]) and max(times) - min(times) <= 0.2*abs(times[0]): words = f'about {times[0]:.3g} times what the outputs say{where}'
         else: words = f'{max(l.apart/l.size for l in off):.0%} off what the outputs say{where}'
         return Diagnosis('coarse', f'{words}, as far as their few digits tell')
 

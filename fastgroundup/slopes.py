@@ -124,6 +124,7 @@ class Slopes:
 class Look(NamedTuple):
     "What a gradient says of moves of a part of a leaf, and what the outputs say: of several moves"
     part:str # in words; '' for all of the leaf
+    way:str # gradient, outputs or chance
     told:float # by the gradient
     seen:float # of the outputs
     apart:float # those two
@@ -201,26 +202,32 @@ class Directions:
         for i in range(3):
             far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated; and by how much
             if way == 'chance': # what adds up to nothing
-                said = Look(part, size(told[:,i+1]), size(told[:,i+1] - far), size(far), 5*size(cut))
+                said = Look(part, way, size(told[:,i+1]), size(told[:,i+1] - far), size(far), 5*size(cut))
             else:
                 by_chance = max(far.std().item(), 1.2*size(cut - cut.mean()))/half
-                said = Look(part, told[:,i+1].mean().item(), (told[:,i+1] - far).mean().item(), abs(far.mean().item()),
+                said = Look(part, way, told[:,i+1].mean().item(), (told[:,i+1] - far).mean().item(), abs(far.mean().item()),
                             5*by_chance + abs(cut.mean().item()))
             rounding = max(1.5*self.eps*said.size, moved/(half if way == 'chance' else 1))
             bend = torch.minimum(bends[:,i], bends[:,i+1]) # at a kink, which does not shrink with the length
             said = said._replace(room=max(said.room, 0.8*2**i*digits) + (size(bend) if way == 'chance' else bend.mean().item()) + rounding)
-            if not math.isfinite(said.apart + said.room): said = Look(part, 0., 0., 0., math.inf) # it tells nothing
+            if not math.isfinite(said.apart + said.room): said = Look(part, way, 0., 0., 0., math.inf) # it tells nothing
             if best is None or said.room < best.room: best = said
         return best
 
     def looks(self, most:int): # yields what was seen; most: how many moves there is time for
         ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']
+        wrong = False # as a whole: then the lines say where
         for part,mask in _parts(self.leaf.shape):
+            if part and (most <= 0 or wrong and ' to ' in part): return
+            off = False
             for way in ways:
-                if part and most <= 0: return
                 look, most = self.look(part, mask, way), most - 60
-                if look and (look.off or not part and look.room > 0.1*look.size): look = self.look(part, mask, way, 24) # surely
-                if look: yield look
+                if look and (not wrong and look.off or not part and look.room > 0.1*look.size):
+                    look = self.look(part, mask, way, 24) # surely
+                if look:
+                    off = off or look.off
+                    yield look
+            wrong = wrong or off
 
 def roughness(case:Case, k) -> float: # a rounding step
     "The one that the function's own outputs show, where they do not follow a small step of the leaf `k`"

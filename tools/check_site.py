@@ -32,7 +32,7 @@ look = """() => ({
   drawings: [...document.querySelectorAll('main svg')].filter(e => !e.closest('.katex') && !e.getAttribute('aria-label')).length,
   cards: [...document.querySelectorAll('meta[property="og:image"], meta[name="twitter:image"]')].map(e => e.content),
   broken: [...document.querySelectorAll('main p, main li, main td')].map(e => e.textContent.match(/\\[[^\\]]*\\]\\([\\w./#-]+\\)/)?.[0]).filter(t => t),
-  code: [...document.querySelectorAll('main pre')].map(e => e.textContent.match(/\\S*\\]\\(http\\S*/)?.[0]).filter(t => t),
+  code: [...document.querySelectorAll('main pre')].filter(e => !e.closest('.cell-output-stdout')).map(e => e.textContent.match(/\\S*\\]\\(http\\S*/)?.[0]).filter(t => t),
   names: [...document.querySelectorAll('main p code, main li code')].filter(e => !e.closest('a, pre')).map(e => e.textContent),
 })"""
 
