@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 from .compare import Diagnosis, explain, rel_error
-from .judge import at_a_kink, excuse, laid_out, others, out_of_proportion, shaken, sums_up, at_ties
+from .judge import at_a_kink, excuse, laid_out, only_rounding, others, out_of_proportion, shaken, sums_up, at_ties
 from .measure import Case, Luck, Numbers, Problem, by_differences, finite, finite_alike, refuse_layout
 from .names import name
 from .report import Row, progress
@@ -123,8 +123,9 @@ class FunctionCase(Case):
         """By the slopes that were measured, where they were; else by what autograd makes of forward, where that is what the
         outputs say; and by the function's own backward elsewhere"""
         u = self.upstream if upstream is None else upstream
-        own = {} if set(self.slopes) == set(self.leaves) else self.written(u)
-        if more := self.followed - {*self.slopes}: own |= {k: g for k,g in retraced(self).grads(upstream=u).items() if k in more}
+        known, more = {*self.slopes} | self.followed, self.followed - {*self.slopes}
+        own = {} if known == {*self.leaves} else self.written(u)
+        if more: own |= {k: g for k,g in retraced(self).grads(upstream=u).items() if k in more}
         u = u.double().flatten()
         return {k: torch.einsum('o,o...->...', u, self.slopes[k]) if k in self.slopes else own[k] for k in self.leaves}
 
@@ -250,32 +251,31 @@ class _LeafJudge:
     def by_directions(self):
         "The row where the digits are too few to ask each entry"
         case, k, eps = self.case, self.k, max(self.case.rough, self.eps)
-        looks = [*Directions(case, k, eps).looks(self.most)] # the first of them of all entries
-        if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, looks, eps), max(l.apart/l.size for l in off))
-        size = finite(self.g).abs().max()
-        whole = [(l.room/l.size, l.apart/l.size) for l in looks if not l.part] or [(0. if not size else math.inf, None)]
-        exactly, error = min(whole)
-        nothing = size and size <= 4*shaken(case, case.written, eps)[k].max() # but for what rounding leaves
-        if exactly <= 0.2 or nothing:
+        directions = Directions(case, k, eps)
+        looks = [*directions.looks(self.most)]
+        if off := [l for l in looks if l.off]: return self.row('WRONG', self.named(off, eps), max(l.error for l in off))
+        some = bool(finite(self.g).any())
+        exactly, error = min([(l.exactly, l.error) for l in looks if not l.part] or [(math.inf if some else 0., None)])
+        if exactly <= 0.2 or some and only_rounding(self.g, directions.shaken):
             words = f'all in all to within {exactly:.0%}; its few digits tell no more'*(max(0.01, 4*eps) < exactly <= 0.2)
             return self.row('right', Diagnosis('right', words), error)
         return self.coarse(f'it computes with a rounding step of about {eps:.0e}, too coarse for differences', error)
 
-    def named(self, off, looks, eps):
+    def named(self, off, eps):
         "The mistake in a gradient that some of the looks are off of; by what autograd makes of what forward did, if that is known"
         case, k, e = self.case, self.k, self.by_forward()
         if e is not None and rel_error(self.g.double(), e.double()) > 4*eps:
             case.followed.add(k)
             words = name(case, k, case.written(), {k: e}, max(1e-6, 4*eps), n_rows(case))
             if words.kind != 'unknown': return words
-        parts = [l for l in off if l.part]
-        most, whole = (max((l.apart/l.size for l in off if bool(l.part) == part), default=0.) for part in (True, False))
-        if most > 1.5*whole: # not everywhere
-            off = [l for l in parts if l.apart/l.size > 0.9*most]
+        def most(part): return max((l.error for l in off if bool(l.part) == part), default=0.)
+        if most(True) > 1.5*most(False): # not everywhere
+            off = [l for l in off if l.part and l.error > 0.9*most(True)]
         where = f' in {" and ".join([*dict.fromkeys(l.part for l in off)][:2])}'*bool(off[0].part)
         times = [l.told/l.seen if l.seen else math.inf for l in off if l.way != 'chance'] or [math.inf]
-        if math.isfinite(times[0]) and max(times) - min(times) <= 0.2*abs(times[0]): words = f'about {times[0]:.3g} times what the outputs say{where}'
-        else: words = f'{max(l.apart/l.size for l in off):.0%} off what the outputs say{where}'
+        alike = math.isfinite(times[0]) and max(times) - min(times) <= 0.2*abs(times[0])
+        words = f'about {times[0]:.3g} times' if alike else f'{max(l.error for l in off):.0%} off'
+        words += f' what the outputs say{where}'
         return Diagnosis('coarse', f'{words}, as far as their few digits tell')
 
     def coarse(self, words, error=None):
@@ -400,8 +400,8 @@ class _Habits:
         case = self.case
         if (found := wrong()) and not self.steady:
             eps, self.steady = max(self.eps, *[torch.finfo(t.dtype).eps for t in case.leaves.values()]), True
-            moved = {k: m.max() for k,m in shaken(case, case.written, eps).items()}
-            nothing = {k: 16*m for k,m in moved.items() if m > finite(self.base[k]).abs().max()/4}
+            moved = shaken(case, case.written, eps)
+            nothing = {k: 16*m.max() for k,m in moved.items() if only_rounding(self.base[k], m)}
             case.blurs = case.blurs | {k: case.blurs.get(k, 0.) + m for k,m in nothing.items()}
             found = wrong()
         return found

@@ -14,10 +14,9 @@ from torch.utils._pytree import tree_leaves
 from .calls import FunctionCase, PairCase, as_tensor, habits, is_float, judge_leaf, n_rows
 from .compare import Diagnosis, rel_error, rtols
 from .gradcheck import refuse_nonfinite
-from .judge import at_a_kink, excuse, shaken
-from fastgroundup.measure import (
-    Luck, Problem, all_finite, dice_kept, off, refuse_inference, refuse_layout, rounding_losses, sentence, typical,
-    where_luck_is)
+from .judge import at_a_kink, excuse, only_rounding, shaken
+from .measure import Luck, Problem, all_finite, dice_kept, off, rounding_losses, sentence, typical
+from .measure import refuse_inference, refuse_layout, where_luck_is
 from .names import name
 from .paste import of_function, of_pair
 from .report import Report, Row
@@ -66,8 +65,9 @@ def _floats(fn, inputs): # inputs in floating point, and a module's parameters
 def _refuse_arguments(inputs, fn=None):
     refuse_inference()
     tensors = {f'input {i}': t for i,t in enumerate(inputs) if isinstance(t, Tensor)}
-    device, asked = next((t.device for t in tensors.values()), None), any(t.requires_grad for t in tensors.values())
-    hint = ', or requires_grad of the other inputs, if it is a constant such as a mask'
+    device = next((t.device for t in tensors.values()), None)
+    asked = fn is not None and any(t.requires_grad for t in tensors.values()) # a pair has no constants
+    hint = ', or requires_grad of the other inputs, if it is a constant such as a mask'*(fn is not None)
     for k,t in tensors.items():
         kind = 'nested' if t.is_nested else 'meta' if t.device.type == 'meta' else ''
         if kind: raise ValueError(f'{k} is a {kind} tensor; wanted one with numbers in one piece')
@@ -169,7 +169,7 @@ def _in_own_dtype(report, fn, inputs, dtype, kind):
         report.rows = [q._replace(verdict='WRONG', diagnosis=words) if q.name == r.name else q for q in report.rows]
 
 # %% ../nbs/04b_functions.ipynb #d141fdca
-def _too_large(g, e, low, lost, eps):
+def _by_a_factor(g, e, low, lost, eps):
     "Everywhere, where `g` is by one factor too large or too small, which rounding is not, as it evens out; else nowhere"
     def times(t): return ((t*e).sum()/(e*e).sum().clamp(min=1e-300)).item()
     size = torch.linalg.vector_norm(torch.maximum(lost, e.abs()))/torch.linalg.vector_norm(e).clamp(min=1e-300)
@@ -208,9 +208,9 @@ def _against_reference(report, fn, inputs, reference, dtype, rtol=None, kind=Fun
         nothing = False # is it 0, but for what rounding leaves?
         if far.any():
             near = near or shaken(fine, fine.written, max(eps, digits.eps/2, torch.finfo(torch.float64).eps), 4)
-            nothing = bool(near[k].max() > e.abs().max()/4)
+            nothing = only_rounding(e, near[k])
             far = off(g, e, room + 8*(near[k].max() if nothing else near[k]) + digits.eps*typical(e)) # a digit of the usual
-        if not (far.any() or itself or nothing): far = _too_large(g, e, t, lost[k], max(ours, digits.eps/4))
+        if not (far.any() or itself or nothing): far = _by_a_factor(g, e, t, lost[k], max(ours, digits.eps/4))
         if not itself:
             beside = f'that of the reference in {short} {rel_error(t, e):.1e}'
             report.remarks.append(f'{k}: the gradient is {error:.1e} off, {beside}')

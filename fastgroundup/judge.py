@@ -180,6 +180,10 @@ def shaken(case:Case, # with `leaves` and their gradients
             found[k] = torch.maximum(found[k], finite(g - base[k]).abs())
     return found
 
+def only_rounding(g:Tensor, moved:Tensor) -> bool: # `moved` is what `shaken` gives for the gradient `g`
+    "Whether a rounding of what goes in moves `g` by more than a quarter of its size: it is 0 by mathematics"
+    return bool(moved.max() > finite(g).abs().max()/4)
+
 def out_of_proportion(case:Case,
                       written, # the gradients, as a function of an upstream gradient in parts
                       us:list, # an upstream gradient

@@ -85,13 +85,13 @@ class Report:
 
     def _table(self, rows):
         def number(e): return '–' if e is None else '0' if e == 0 else f'{e:.1e}'
-        errors = {f'vs {self.beside}': [r.autograd for r in rows], 'vs differences': [r.numeric for r in rows]}
-        errors = {k: v for k,v in errors.items() if any(e is not None for e in v)} # what was not asked has no column
-        yield 'tensor', 'verdict', 'diagnosis', 'shape', 'dtype', 'largest |g|', *errors
-        for r,*es in zip(rows, *errors.values()):
+        def asked(e): return any(getattr(r, e) is not None for r in self.rows) # what was not has no column
+        errors = {e: f'vs {what}' for e,what in (('autograd', self.beside), ('numeric', 'differences')) if asked(e)}
+        yield 'tensor', 'verdict', 'diagnosis', 'shape', 'dtype', 'largest |g|', *errors.values()
+        for r in rows:
             shape, dtype = str(tuple(r.shape)), str(r.dtype).removeprefix('torch.')
             largest = '–' if r.largest is None else f'{r.largest:.3g}'
-            yield r.name, r.verdict, str(r.diagnosis), shape, dtype, largest, *map(number, es)
+            yield r.name, r.verdict, str(r.diagnosis), shape, dtype, largest, *(number(getattr(r, e)) for e in errors)
 
     def _summary(self):
         n, wrong, unknown = len(self.rows), len(self.wrong), sum(r.verdict == 'not judged' for r in self.rows)

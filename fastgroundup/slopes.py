@@ -133,10 +133,14 @@ class Look(NamedTuple):
     def off(self): return not self.apart <= self.room
     @property
     def size(self): return max(abs(self.told), abs(self.seen), 1e-300)
+    @property
+    def error(self): return self.apart/self.size # relative
+    @property
+    def exactly(self): return self.room/self.size # what error it can tell
 
 def _parts(shape):
-    "`(words, mask)`: all of a leaf, its last and first lines along its axes, and blocks of them"
-    yield '', torch.ones(shape, dtype=torch.bool)
+    "`(words, mask, whether of many lines)`: all of a leaf, its last and first lines along its axes, and blocks of them"
+    yield '', torch.ones(shape, dtype=torch.bool), True
     lines, blocks = [], []
     for axis in [a for a in dict.fromkeys((0, len(shape) - 1)) if shape and shape[a] > 1]:
         n, what = shape[axis], f'line of axis {axis}' if len(shape) > 2 else 'entry' if len(shape) == 1 else ('row', 'column')[axis]
@@ -146,7 +150,7 @@ def _parts(shape):
     for words,axis,low,high in lines + blocks:
         mask = torch.zeros(shape, dtype=torch.bool)
         mask.narrow(axis, low, high - low).fill_(True)
-        yield words, mask
+        yield words, mask, high - low > 1
 
 class Directions:
     """A gradient judged where digits are few, by moves of many entries at once, over which what rounding does evens out
@@ -157,7 +161,7 @@ class Directions:
         self.case, self.k, self.eps, self.leaf = case, k, eps, case.leaves[k].detach()
         self.gen = torch.Generator().manual_seed(9)
         self.scale = self.leaf.abs().clamp(min=0.1*typical(self.leaf))
-        self.moves = shaken(case, case.written, eps)[k].double()/2
+        self.shaken = shaken(case, case.written, eps)[k].double()
 
     def random(self, shape): return torch.rand(shape, generator=self.gen).to(self.leaf.device)
 
@@ -173,43 +177,45 @@ class Directions:
             by = self.outputs(1.3*h*v) - self.outputs(-1.3*h*v)
             if not by.any() or not all_finite(by): return None
             u = (by/typical(by)).to(u)
-        g, u, out, far = case.written(u)[self.k].double(), u.double(), case.out.double(), []
+        g, u, out = case.written(u)[self.k].double(), u.double(), case.out.double()
         if way == 'gradient': v = torch.where(g == 0, v, torch.copysign(size.double(), g).to(v))
-        found = []
+        found, gaps = [], []
         for length in (2*h, h, h/2, h/4):
-            by, up, down = length*v, self.outputs(length*v), self.outputs(-length*v)
-            step = ((leaf + by).double() - (leaf - by).double())/(2*length) # as its digits have it
-            seen, bent, by = (u*(up - down)).sum().item(), up + down - 2*out, (up - down).abs()
-            far.append(by)
+            by = length*v
+            up, down = self.outputs(by), self.outputs(-by)
+            step = (leaf + by).double() - (leaf - by).double() # as its digits have it
+            gap, bent = up - down, up + down - 2*out
             sure = bent.abs() > 4*case.eps*out.abs()
-            bend = (u*bent)[sure].abs().sum().item() + abs((u*bent)[~sure].sum().item())
-            found.append([(g*step).sum().item(), seen/(2*length), bend/(2*length)])
-        moved, few = far[0] > 0, far[-1] > 0
-        if few.any() and few.sum() < 0.7*moved.sum() and far[-1][few].median() > 8*case.eps*out[moved].abs().median():
+            bend = (u*bent)[sure].abs().sum() + (u*bent)[~sure].sum().abs()
+            found.append([s.item()/(2*length) for s in ((g*step).sum(), (u*gap).sum(), bend)])
+            gaps.append(gap.abs())
+        moved, few = gaps[0] > 0, gaps[-1] > 0
+        if few.any() and few.sum() < 0.7*moved.sum() and gaps[-1][few].median() > 8*case.eps*out[moved].abs().median():
             return [[0., 0., math.inf]]*4, 0., 0. # jumps: with shorter moves fewer outputs move, and those far
         digits = case.eps*torch.linalg.vector_norm(u*out).item()/h # of what comes out
-        return found, (self.moves*v.abs()).sum().item(), digits
+        return found, (self.shaken*v.abs()).sum().item()/2, digits
 
     def look(self, part, mask, way, many=6):
         "At the length that leaves least to chance; None where nothing moves"
         moves = [self.move(mask.to(self.leaf.device), way) for _ in range(many)]
         if None in moves: return None
         found, moved, digits = zip(*moves)
-        told, seen, bends = torch.tensor(found, dtype=torch.float64).movedim(-1, 0)
-        best, apart, half = None, told - seen, many**0.5
         moved, digits = sum(moved)/many, sum(digits)/many
-        def size(t): return torch.linalg.vector_norm(t).item()/half
+        told, seen, bends = torch.tensor(found, dtype=torch.float64).movedim(-1, 0)
+        best, apart, root = None, told - seen, many**0.5
+        def size(t): return torch.linalg.vector_norm(t).item()/root
         for i in range(3):
             far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated; and by how much
             if way == 'chance': # what adds up to nothing
                 said = Look(part, way, size(told[:,i+1]), size(told[:,i+1] - far), size(far), 5*size(cut))
             else:
-                by_chance = max(far.std().item(), 1.2*size(cut - cut.mean()))/half
+                by_chance = max(far.std().item(), 1.2*size(cut - cut.mean()))/root
                 said = Look(part, way, told[:,i+1].mean().item(), (told[:,i+1] - far).mean().item(), abs(far.mean().item()),
                             5*by_chance + abs(cut.mean().item()))
-            rounding = max(1.5*self.eps*said.size, moved/(half if way == 'chance' else 1))
+            rounding = max(1.5*self.eps*said.size, moved/(root if way == 'chance' else 1))
             bend = torch.minimum(bends[:,i], bends[:,i+1]) # at a kink, which does not shrink with the length
-            said = said._replace(room=max(said.room, 0.8*2**i*digits) + (size(bend) if way == 'chance' else bend.mean().item()) + rounding)
+            kink = size(bend) if way == 'chance' else bend.mean().item()
+            said = said._replace(room=max(said.room, 0.8*2**i*digits) + kink + rounding)
             if not math.isfinite(said.apart + said.room): said = Look(part, way, 0., 0., 0., math.inf) # it tells nothing
             if best is None or said.room < best.room: best = said
         return best
@@ -217,12 +223,12 @@ class Directions:
     def looks(self, most:int): # yields what was seen; most: how many moves there is time for
         ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']
         wrong = False # as a whole: then the lines say where
-        for part,mask in _parts(self.leaf.shape):
-            if part and (most <= 0 or wrong and ' to ' in part): return
+        for part,mask,many in _parts(self.leaf.shape):
+            if part and (most <= 0 or wrong and many): return
             off = False
             for way in ways:
                 look, most = self.look(part, mask, way), most - 60
-                if look and (not wrong and look.off or not part and look.room > 0.1*look.size):
+                if look and (not wrong and look.off or not part and look.exactly > 0.1):
                     look = self.look(part, mask, way, 24) # surely
                 if look:
                     off = off or look.off

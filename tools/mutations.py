@@ -14,13 +14,6 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        for p,ranks in zip(self.params, had): p.g = self.places[id(p)][1] if ranks else None", "        for p in self.params: p.g = self.places[id(p)][1]"),
         ("    if len(found) > 1 and room > size/2 and", "    if False and"),
     ],
-    '04n_slopes': [
-        ("max(abs(e), abs(value)) # a slope", "abs(e) # a slope"),
-        ("            u = (by/typical(by)).to(u)", "            u = torch.ones_like(u)"),
-        ("        if way == 'gradient': v = torch.where", "        if False: v = torch.where"),
-        ("        ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']", "        ways = ['gradient']"),
-        ("            far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated", "            far, cut = apart[:,i+1] - apart[:,i], apart[:,i+1] - apart[:,i] # extrapolated"),
-    ],
     '00_data': [
         ('if own and n_train == 50_000: n_train = own', 'if own: n_train = 50'),
     ],
@@ -166,6 +159,13 @@ faults = { # notebook: [(what stands there, what is planted)]
         ("        if off(after, g, room).any() or not", "        if True or not"),
         ("            with next(calls).luck.again(): return", "            if next(calls): return"),
         ("        if not lost > max(_loses.get(dtype, 1), 8*theirs): return None", "        return None"),
+    ],
+    '04n_slopes': [
+        ("max(abs(e), abs(value)) # a slope", "abs(e) # a slope"),
+        ("            u = (by/typical(by)).to(u)", "            u = torch.ones_like(u)"),
+        ("        if way == 'gradient': v = torch.where", "        if False: v = torch.where"),
+        ("        ways = ['gradient', 'outputs', 'chance'] if self.case.out.numel() > 1 else ['gradient', 'chance']", "        ways = ['gradient']"),
+        ("            far, cut = (4*apart[:,i+1] - apart[:,i])/3, apart[:,i+1] - apart[:,i] # extrapolated", "            far, cut = apart[:,i+1] - apart[:,i], apart[:,i+1] - apart[:,i] # extrapolated"),
     ],
     '04i_calls': [
         ("        if off := [l for l in looks if l.off]: return self.row('WRONG'", "        if off := [l for l in looks if l.off and not l.part]: return self.row('WRONG'"),
